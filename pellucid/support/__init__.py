@@ -1,0 +1,1 @@
+"""Ground floor: errors, source places, registries, configuration, naming and the host processor."""
