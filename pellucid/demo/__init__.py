@@ -1,0 +1,1 @@
+"""The main job: a trained digit classifier, written as a script module, compiled and checked."""
