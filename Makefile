@@ -6,6 +6,7 @@
 PYTHON ?= python3
 WORKERS ?= 2
 EXAMPLES ?= 100000
+SEED := $(or $(SEED),$(shell date +%s))
 OUT ?= demo-out
 
 VENV := .venv
@@ -35,7 +36,9 @@ format: $(VENV)/.installed-dev ## put every file in the house format
 	@$(BIN)/ruff check --fix .
 
 fuzz: $(VENV)/.installed-dev ## run the same laws with EXAMPLES=n programs each (default 100000)
-	@$(BIN)/python -m pytest tests/fuzz -n $(WORKERS) --law-examples $(EXAMPLES)
+	@echo "EXAMPLES=$(EXAMPLES) SEED=$(SEED)"
+	@$(BIN)/python -m pytest tests/fuzz -n $(WORKERS) --law-examples $(EXAMPLES) \
+		--hypothesis-seed $(SEED)
 
 bench-spine: $(VENV)/.installed-dev ## measure import, build, node and call costs
 	@$(BIN)/python bench/spine.py
