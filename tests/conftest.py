@@ -1,7 +1,7 @@
 """What all tests share: how many programs each law tries, and where the shared data folder is.
 
-`make test` runs the laws with fixed seeds, so that a failure repeats. `make fuzz` runs the same laws
-with `--law-examples N` programs each from the seed that it prints.
+`make test` runs the laws with fixed seeds, so that a failure repeats. `make fuzz` runs the same
+laws with `--law-examples N` programs each, from the seed that it prints.
 """
 
 from __future__ import annotations
