@@ -6,6 +6,7 @@ package nothing goes through these names.
 """
 
 from collections.abc import Callable
+from typing import cast
 
 import lazy_loader
 
@@ -14,8 +15,7 @@ from pellucid.support.errors import UnsupportedError
 __version__ = "0.1.0.dev0"
 
 _Door = tuple[Callable[[str], object], Callable[[], list[str]], list[str]]
-_door: _Door = lazy_loader.attach_stub(__name__, __file__)
-_named, __dir__, __all__ = _door
+_named, __dir__, __all__ = cast("_Door", lazy_loader.attach_stub(__name__, __file__))
 
 _LATER = {
     "te": "tensor expressions",
