@@ -25,7 +25,8 @@ class SupportLibrary:
     """The loaded support library; `support_library()` gives the one of this process."""
 
     def __init__(self) -> None:
-        code = native.compile_text(ir_text())
+        # The text is straight already: passes would cost more than they gain.
+        code = native.compile_text(ir_text(), optimise_level=0)
         symbols = {**ffi.symbols(), **ffi.constructor_symbols()}
         self._code = native.load_object(code, _EXPORTS, symbols)
         integer = ctypes.c_int64

@@ -217,7 +217,7 @@ none:
 """
 
 _CONTAINERS = f"""
-; The functions of tvm_ffi that make arrays and shapes: each symbol's address is the function object.
+; tvm_ffi's functions that make arrays and shapes: a symbol's address is the function object.
 @pellucid_ffi_array = external global i8
 @pellucid_ffi_shape = external global i8
 
@@ -273,8 +273,8 @@ entry:
   ret i32 %rc
 }}
 
-; For Python: (tensor, byte offset, dtype, extents…, strides…) -> tensor on the same memory, which it
-; keeps alive
+; For Python: (tensor, byte offset, dtype, extents…, strides…) -> tensor on the same memory, that
+; keeps the first alive
 define i32 @pellucid_entry_view(ptr %handle, ptr %args, i32 %count, ptr %result) nounwind {{
 entry:
   %owner.at = getelementptr i8, ptr %args, i64 {abi.ANY_VALUE}

@@ -44,7 +44,7 @@ _STATE = f"""
 """
 
 _CHUNK = """
-; Runs chunk %t of %n of the present region; a failure is recorded, and its error taken from this thread.
+; Runs chunk %t of %n of the region; a failure is recorded, its error taken from this thread.
 define internal void @pellucid_chunk(i64 %t, i64 %n) nounwind {
 entry:
   %fn = load ptr, ptr @pellucid_region
