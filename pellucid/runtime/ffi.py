@@ -9,19 +9,42 @@ same process are not disturbed.
 from __future__ import annotations
 
 import ctypes
+import threading
+from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 from typing import Any
 
 from pellucid.runtime import abi
 
+_lock = threading.RLock()
+_module: ModuleType | None = None
+_waiting: list[Callable[[], None]] = []
 
-@cache
+
 def module() -> ModuleType:
     """The package `tvm_ffi`."""
+    return _module if _module is not None else _load()
+
+
+def _load() -> ModuleType:
+    global _module
     import tvm_ffi
 
+    with _lock:
+        _module = tvm_ffi
+        while _waiting:
+            _waiting.pop(0)()
     return tvm_ffi
+
+
+def when_loaded(action: Callable[[], None]) -> None:
+    """Run `action` now if tvm_ffi is loaded, else as soon as it is."""
+    with _lock:
+        if _module is None:
+            _waiting.append(action)
+            return
+    action()
 
 
 @cache

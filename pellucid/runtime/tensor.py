@@ -139,6 +139,10 @@ class Tensor:
         """DLPack's device type and index."""
         return self.handle.__dlpack_device__()
 
+    def __tvm_ffi_object__(self) -> Any:
+        """The tvm_ffi tensor inside, for functions of other users of tvm_ffi."""
+        return self.handle
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> AnyArray:
         """NumPy's view of the same memory, or a copy where one is asked for or needed."""
         view = arrays.numpy_view(self.handle)
