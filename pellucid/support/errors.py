@@ -1,8 +1,9 @@
 """The two families of errors: the user's (typed, with place and cure) and ours (`InternalError`).
 
-Every message is built from the same four parts: what went wrong, the *place* (a source line with a caret, or a script
-fragment), what was *expected* and *found*, and a *cure*. The classes also inherit the fitting built-in, so that code
-that knows nothing of Pellucid may still say `except ValueError`.
+Every message is built from the same four parts: what went wrong, the *place* (a source line with a
+caret, or a script fragment), what was *expected* and *found*, and a *cure*. The classes also
+inherit the fitting built-in, so that code that knows nothing of Pellucid may still say `except
+ValueError`.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ class Place(Protocol):
 class PellucidError(Exception):
     """Base of every error that a user's program, model, artifact or call can cause.
 
-    `message` is one sentence. `place` is drawn below it. `expected`, `found` and `cure` each become a line of their
-    own when given.
+    `message` is one sentence. `place` is drawn below it. `expected`, `found` and `cure` each become
+    a line of their own when given.
     """
 
     def __init__(
@@ -69,7 +70,9 @@ class ParseError(PellucidError, ValueError):
 
 
 class WellFormedError(PellucidError, ValueError):
-    """A module or function that breaks a rule of its level (see `tir.analysis` and `relax.analysis`)."""
+    """A module or function that breaks a rule of its level (see `tir.analysis` and
+    `relax.analysis`).
+    """
 
 
 class TypeMismatchError(PellucidError, TypeError):
@@ -85,15 +88,21 @@ class ArgumentError(PellucidError, ValueError, TypeError):
 
 
 class InterpreterError(PellucidError, RuntimeError):
-    """A program that the interpreter found to be wrong: out of bounds, unwritten data, domain left."""
+    """A program that the interpreter found to be wrong: out of bounds, unwritten data, domain
+    left.
+    """
 
 
 class RunError(PellucidError, RuntimeError):
-    """A compiled program that stopped while it ran: a failed assertion, a failed match of shapes."""
+    """A compiled program that stopped while it ran: a failed assertion, a failed match of
+    shapes.
+    """
 
 
 class ArtifactError(PellucidError, ValueError):
-    """A saved executable that is corrupt, truncated, of another version or for another processor."""
+    """A saved executable that is corrupt, truncated, of another version or for another
+    processor.
+    """
 
 
 class RegistryError(PellucidError, LookupError):
@@ -101,7 +110,9 @@ class RegistryError(PellucidError, LookupError):
 
 
 class UnsupportedError(PellucidError, NotImplementedError):
-    """Something the language has and this build of the system does not do (yet), or not on this target."""
+    """Something the language has and this build of the system does not do (yet), or not on this
+    target.
+    """
 
 
 class TargetError(PellucidError, ValueError):
@@ -120,7 +131,9 @@ class InternalError(RuntimeError):
     """A defect of Pellucid itself: an invariant of ours does not hold. Please report it."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(f"{message}\n  This is a defect of Pellucid, not of your program; please report it.")
+        super().__init__(
+            f"{message}\n  This is a defect of Pellucid, not of your program; please report it."
+        )
 
 
 class PellucidDeprecationWarning(DeprecationWarning):

@@ -37,7 +37,9 @@ class NameSupply:
 
 
 def identifier(hint: str, default: str = "v") -> str:
-    """`hint` made into a Python identifier: other characters become `_`; keywords get a trailing `_`."""
+    """`hint` made into a Python identifier: other characters become `_`; keywords get a trailing
+    `_`.
+    """
     name = re.sub(r"\W", "_", hint) or default
     if name[0].isdigit():
         name = f"{default}{name}"

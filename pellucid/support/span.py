@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 class Source:
     """A source text and where it stands in its file.
 
-    `first_line` is the file's line number (from 1) of the first line of `text`; `indent` is the number of columns that
-    were removed in front of every line.
+    `first_line` is the file's line number (from 1) of the first line of `text`; `indent` is the
+    number of columns that were removed in front of every line.
     """
 
     name: str
@@ -27,7 +27,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From (line, column) to (end_line, end_column) of a source; lines from 1, columns from 0 in `source.text`."""
+    """From (line, column) to (end_line, end_column) of a source; lines from 1, columns from 0 in
+    `source.text`.
+    """
 
     source: Source = field(repr=False)
     line: int
