@@ -11,8 +11,8 @@ from .ir.module import IRModule as IRModule
 from .runtime import nd as nd
 from .runtime.device import cpu as cpu
 from .runtime.device import device as device
-from .runtime.packed import get_global_func as get_global_func
-from .runtime.packed import register_func as register_func
+from .runtime.registry import get_global_func as get_global_func
+from .runtime.registry import register_func as register_func
 from .target.target import Target as Target
 
 __version__: str
