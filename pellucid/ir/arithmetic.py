@@ -1,4 +1,5 @@
-"""Building scalar expressions: conversion of Python values, promotion of dtypes, folding of constants.
+"""Building scalar expressions: conversion of Python values, promotion of dtypes, folding of
+constants.
 
 These functions are what the Python operators call. Promotion of two operands:
 
@@ -8,9 +9,9 @@ These functions are what the Python operators call. Promotion of two operands:
 - two floats, or two integers of one signedness: to the wider one; a bool to the integer;
 - signed meets unsigned: both to the signed type of the wider width.
 
-Folding: constants are computed where the result fits the dtype, and `x+0, x-0, x*1, x*0, x//1, x%1, x/1`, `min`/`max` of
-one constant, logic with a constant become the simpler operand. A node that folding would take away can still be made
-by its constructor (`T.Add(x, 0)` in script).
+Folding: constants are computed where the result fits the dtype, and `x+0, x-0, x*1, x*0, x//1, x%1,
+x/1`, `min`/`max` of one constant, logic with a constant become the simpler operand. A node that
+folding would take away can still be made by its constructor (`T.Add(x, 0)` in script).
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ Number = int | float
 
 
 def const(value: Any, dtype: str | None = None) -> PrimExpr:
-    """A constant. Without `dtype`: bool, int32 (int64 where it does not fit), float32. Vectors are broadcast."""
+    """A constant. Without `dtype`: bool, int32 (int64 where it does not fit), float32. Vectors
+    are broadcast.
+    """
     if isinstance(value, PrimExpr):
         return value if dtype is None else cast_to(dtype, value)
     if isinstance(value, np.generic):
@@ -91,7 +94,9 @@ def _default_dtype(value: Any) -> DataType:
 
 
 def convert(value: Any) -> PrimExpr:
-    """A scalar expression from whatever stands for one (an object may say so by a method `asobject`)."""
+    """A scalar expression from whatever stands for one (an object may say so by a method
+    `asobject`).
+    """
     if isinstance(value, PrimExpr):
         return value
     if isinstance(value, IterVar):
@@ -155,7 +160,9 @@ def common_dtype(a: DataType, b: DataType) -> DataType:
         raise TypeMismatchError("These operands have no common dtype.", found=f"{a} and {b}")
     if a.is_float and b.is_float:
         if a.bits == b.bits:
-            raise TypeMismatchError("These operands have no common dtype.", found=f"{a} and {b}", cure="cast one")
+            raise TypeMismatchError(
+                "These operands have no common dtype.", found=f"{a} and {b}", cure="cast one"
+            )
         return a if a.bits > b.bits else b
     if a.is_float or b.is_float:
         return a if a.is_float else b
@@ -167,7 +174,9 @@ def common_dtype(a: DataType, b: DataType) -> DataType:
 
 
 def cast_to(dtype: str, value: Any) -> PrimExpr:
-    """`value` converted to `dtype`; constants are converted at once where that is exact or plain."""
+    """`value` converted to `dtype`; constants are converted at once where that is exact or
+    plain.
+    """
     target, expr = DataType(dtype), convert(value)
     if expr.dtype == target:
         return expr
@@ -195,7 +204,9 @@ def _fold_int(dtype: DataType, value: int) -> PrimExpr | None:
     return IntImm(dtype, value) if low <= value <= high else None
 
 
-def _fold(dtype: DataType, function: Callable[[Any, Any], Any], a: Number, b: Number) -> PrimExpr | None:
+def _fold(
+    dtype: DataType, function: Callable[[Any, Any], Any], a: Number, b: Number
+) -> PrimExpr | None:
     """The constant `function(a, b)` in `dtype`, or None where it cannot be told exactly."""
     if dtype.is_float:
         if dtype.bits not in (32, 64) or dtype.kind != "float":
@@ -259,7 +270,8 @@ def div(a: Any, b: Any) -> PrimExpr:
         raise TypeMismatchError(
             "`/` divides floats only.",
             found=f"{a.dtype}",
-            cure="use `//` (rounds down) or truncdiv (rounds towards zero), or cast to a float first",
+            cure="use `//` (rounds down) or truncdiv (rounds towards zero), "
+            "or cast to a float first",
         )
     x, y = _constant(a), _constant(b)
     if x is not None and y is not None and y != 0:
@@ -283,7 +295,11 @@ def _integer_division(
     if x is not None and y is not None:
         return _fold(a.dtype, function, x, y) or node(a, b)
     if _is(b, 1):
-        return IntImm(a.dtype, 0) if remainder and a.dtype.lanes == 1 else (node(a, b) if remainder else a)
+        return (
+            IntImm(a.dtype, 0)
+            if remainder and a.dtype.lanes == 1
+            else (node(a, b) if remainder else a)
+        )
     if _is(a, 0):
         return a
     return node(a, b)
@@ -325,7 +341,9 @@ def maximum(a: Any, b: Any) -> PrimExpr:
     return _extremum(Max, max, a, b)
 
 
-def _extremum(node: type[BinaryOp], function: Callable[[Any, Any], Any], a: Any, b: Any) -> PrimExpr:
+def _extremum(
+    node: type[BinaryOp], function: Callable[[Any, Any], Any], a: Any, b: Any
+) -> PrimExpr:
     a, b = match_types(a, b)
     x, y = _constant(a), _constant(b)
     if x is not None and y is not None and not (math.isnan(x) or math.isnan(y)) and (x or y):
@@ -333,7 +351,9 @@ def _extremum(node: type[BinaryOp], function: Callable[[Any, Any], Any], a: Any,
     return a if a is b and not a.dtype.is_float else node(a, b)
 
 
-def _compare(node: type[BinaryOp], function: Callable[[Any, Any], bool], a: Any, b: Any) -> PrimExpr:
+def _compare(
+    node: type[BinaryOp], function: Callable[[Any, Any], bool], a: Any, b: Any
+) -> PrimExpr:
     a, b = match_types(a, b)
     x, y = _constant(a), _constant(b)
     if x is not None and y is not None and node not in (EQ, NE):
@@ -364,7 +384,8 @@ def ge(a: Any, b: Any) -> PrimExpr:
 def _equality(node: type[BinaryOp], a: Any, b: Any) -> Any:
     for other in (a, b):
         if other is None or not (
-            isinstance(other, PrimExpr | IterVar | bool | int | float | np.generic) or hasattr(other, "asobject")
+            isinstance(other, PrimExpr | IterVar | bool | int | float | np.generic)
+            or hasattr(other, "asobject")
         ):
             return NotImplemented
     left, right = convert(a), convert(b)
@@ -387,7 +408,9 @@ def _as_bool(value: Any) -> PrimExpr:
     expr = convert(value)
     if expr.dtype.is_bool:
         return expr
-    raise TypeMismatchError("A condition must be bool.", found=f"{expr.dtype}: {expr!r}", cure="compare with `!= 0`")
+    raise TypeMismatchError(
+        "A condition must be bool.", found=f"{expr.dtype}: {expr!r}", cure="compare with `!= 0`"
+    )
 
 
 def logical_and(a: Any, b: Any) -> PrimExpr:
@@ -419,11 +442,22 @@ def neg(a: Any) -> PrimExpr:
     a = convert(a)
     x = _constant(a)
     if x is not None and not a.dtype.is_bool:
-        return const(-x, a.dtype) if a.dtype.is_float else (_fold_int(a.dtype, -int(x)) or sub(const(0, a.dtype), a))
+        return (
+            const(-x, a.dtype)
+            if a.dtype.is_float
+            else (_fold_int(a.dtype, -int(x)) or sub(const(0, a.dtype), a))
+        )
     return mul(a, const(-1, a.dtype)) if a.dtype.is_float else sub(const(0, a.dtype), a)
 
 
-_ARITY = {"bitwise_and": 2, "bitwise_or": 2, "bitwise_xor": 2, "bitwise_not": 1, "shift_left": 2, "shift_right": 2}
+_ARITY = {
+    "bitwise_and": 2,
+    "bitwise_or": 2,
+    "bitwise_xor": 2,
+    "bitwise_not": 1,
+    "shift_left": 2,
+    "shift_right": 2,
+}
 _BITS: dict[str, Callable[..., int]] = {
     "bitwise_and": lambda p, q: p & q,
     "bitwise_or": lambda p, q: p | q,
@@ -447,7 +481,9 @@ def _bits(name: str) -> Callable[..., PrimExpr]:
         if not (dtype.is_integer or (dtype.is_bool and not name.startswith("shift"))):
             raise TypeMismatchError(f"{name} needs integers.", found=str(dtype))
         values = [_constant(each) for each in exprs]
-        in_range = not name.startswith("shift") or (values[1] is not None and 0 <= values[1] < dtype.bits)
+        in_range = not name.startswith("shift") or (
+            values[1] is not None and 0 <= values[1] < dtype.bits
+        )
         if None not in values and in_range and dtype.is_integer:
             result = _BITS[name](*[int(cast("int", value)) for value in values])
             folded = _fold_int(dtype, result if dtype.is_int else result % (1 << dtype.bits))
@@ -483,7 +519,9 @@ def select(condition: Any, true_value: Any, false_value: Any) -> PrimExpr:
 
 
 def if_then_else(condition: Any, true_value: Any, false_value: Any) -> PrimExpr:
-    """`true_value` where `condition` holds, else `false_value`; only the one that is taken is evaluated."""
+    """`true_value` where `condition` holds, else `false_value`; only the one that is taken is
+    evaluated.
+    """
     a, b = match_types(true_value, false_value)
     test = _as_bool(condition)
     if isinstance(test, IntImm):

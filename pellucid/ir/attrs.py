@@ -1,4 +1,6 @@
-"""Attributes: the immutable, ordered-by-key dictionary that functions, calls, loops and blocks carry."""
+"""Attributes: the immutable, ordered-by-key dictionary that functions, calls, loops and blocks
+carry.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,11 @@ from pellucid.support.errors import TypeMismatchError, did_you_mean
 
 def freeze(value: Any) -> Any:
     """An attribute value made immutable: lists become tuples, dicts become `Attrs`."""
-    if isinstance(value, Attrs) or value is None or isinstance(value, str | bool | int | float | Node):
+    if (
+        isinstance(value, Attrs)
+        or value is None
+        or isinstance(value, str | bool | int | float | Node)
+    ):
         return value
     if isinstance(value, list | tuple):
         return tuple([freeze(each) for each in cast("list[Any]", value)])
@@ -35,12 +41,16 @@ def _entries(value: Any) -> tuple[tuple[str, Any], ...]:
     if isinstance(value, Attrs):
         return value.entries
     table = value if isinstance(value, Mapping) else dict(value)
-    return tuple(sorted((str(key), freeze(each)) for key, each in cast("Mapping[str, Any]", table).items()))
+    return tuple(
+        sorted((str(key), freeze(each)) for key, each in cast("Mapping[str, Any]", table).items())
+    )
 
 
 @node
 class Attrs(Node):
-    """An immutable dictionary with string keys; values are plain data or nodes. Entries are also attributes."""
+    """An immutable dictionary with string keys; values are plain data or nodes. Entries are also
+    attributes.
+    """
 
     entries: tuple[tuple[str, Any], ...] = child(default=(), converter=_entries)
 
@@ -74,7 +84,10 @@ class Attrs(Node):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value under `key`, or `default`."""
-        return self[key] if key in self else default
+        for name, value in self.entries:
+            if name == key:
+                return value
+        return default
 
     def keys(self) -> list[str]:
         """The keys, sorted."""

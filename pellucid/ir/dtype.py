@@ -1,8 +1,9 @@
 """Data types: strings such as `float32`, `int8x16`, `bool`, `handle`, parsed once and shared.
 
-A `DataType` *is* a string, so users compare it with `x.dtype == "float32"`; kind, bits and lanes are attributes.
-Known scalars: bool, int8…int64, uint8…uint64, float16, float32, float64, bfloat16, float8_e4m3fn, float8_e5m2, handle,
-void. A suffix `x4` makes a vector of four lanes. The empty string means "unknown" in struct infos.
+A `DataType` *is* a string, so users compare it with `x.dtype == "float32"`; kind, bits and lanes
+are attributes. Known scalars: bool, int8…int64, uint8…uint64, float16, float32, float64, bfloat16,
+float8_e4m3fn, float8_e5m2, handle, void. A suffix `x4` makes a vector of four lanes. The empty
+string means "unknown" in struct infos.
 """
 
 from __future__ import annotations

@@ -14,7 +14,9 @@ from pellucid.ir.scriptable import Scriptable
 
 @node
 class BaseFunc(Scriptable, RelaxExpr):
-    """A function of a module. `attrs` holds facts about it, such as `global_symbol` and `tir.noalias`."""
+    """A function of a module. `attrs` holds facts about it, such as `global_symbol` and
+    `tir.noalias`.
+    """
 
     attrs: Attrs = child(default=EMPTY, converter=as_attrs, kw_only=True)
 

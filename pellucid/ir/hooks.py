@@ -1,7 +1,9 @@
-"""Slots through which an earlier layer uses a later one: the printer, the verifier, the evaluator, the validator.
+"""Slots through which an earlier layer uses a later one: the printer, the verifier, the evaluator,
+the validator.
 
-A later package fills its slot when it is imported. Using an empty slot is an error that says what to import; the
-public doors of the package (`pellucid.IRModule`, `pellucid.script` …) import what is needed.
+A later package fills its slot when it is imported. Using an empty slot is an error that says what
+to import; the public doors of the package (`pellucid.IRModule`, `pellucid.script` …) import what is
+needed.
 """
 
 from __future__ import annotations

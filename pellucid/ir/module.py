@@ -1,7 +1,8 @@
 """`IRModule`: a set of named functions of both levels.
 
-A module is a mapping from `GlobalVar` (or its name) to functions. Functions are immutable; the module itself can be
-updated in place with `mod["f"] = func`, as the field's programs do. Passes give a new module and leave theirs alone.
+A module is a mapping from `GlobalVar` (or its name) to functions. Functions are immutable; the
+module itself can be updated in place with `mod["f"] = func`, as the field's programs do. Passes
+give a new module and leave theirs alone.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ class UnknownFunctionError(RegistryError, KeyError, ValueError):
 class IRModule(Scriptable):
     """Functions by name, module attributes, and global infos (virtual devices and the like).
 
-    `functions` maps `GlobalVar` or names to functions. A function without a `global_symbol` is private.
+    `functions` maps `GlobalVar` or names to functions. A function without a `global_symbol` is
+    private.
     """
 
     __slots__ = ("__weakref__", "_functions", "_vars", "attrs", "global_infos")
@@ -137,9 +139,13 @@ class IRModule(Scriptable):
         return self.clone()
 
     def with_functions(self, functions: Mapping[Any, BaseFunc]) -> IRModule:
-        """A module with the same attributes and other functions; this one when they are the same objects."""
+        """A module with the same attributes and other functions; this one when they are the same
+        objects.
+        """
         names = {(k.name_hint if isinstance(k, GlobalVar) else k): f for k, f in functions.items()}
-        same = list(names) == list(self._functions) and all(names[n] is f for n, f in self._functions.items())
+        same = list(names) == list(self._functions) and all(
+            names[n] is f for n, f in self._functions.items()
+        )
         return self if same else IRModule(functions, self.attrs, self.global_infos)
 
     def with_attr(self, key: str, value: Any) -> IRModule:

@@ -1,17 +1,20 @@
 """The node machinery: immutable, slotted classes that declare the role of each field.
 
-A node class lists its fields with a role each, and everything that walks, rebuilds, compares or hashes trees follows
-from the roles; there are no hand-written tree walks. The roles:
+A node class lists its fields with a role each, and everything that walks, rebuilds, compares or
+hashes trees follows from the roles; there are no hand-written tree walks. The roles:
 
 - `child`: a node (or None), or a tuple of such, possibly nested: part of the tree.
-- `binder`: the same, in the place where variables come into being (a loop's variable, a function's parameters). What
+- `binder`: the same, in the place where variables come into being (a loop's variable, a function's
+  parameters). What
   stands here is *defined*; anywhere else a variable is *used*.
 - `data`: a plain value (int, str, bool …), compared by value.
-- `meta`: says nothing about meaning (names, places, tokens): ignored by comparison, kept by every rebuild.
+- `meta`: says nothing about meaning (names, places, tokens): ignored by comparison, kept by every
+  rebuild.
 - `derived`: computed from the other fields when the node is made.
 
-Two steps make a class: the metaclass turns the annotations into slots (once: no second class as with dataclasses), and
-the decorator `node` generates `__init__`, `walk` and `map`. Instances are immutable; `==` and `hash` are identity.
+Two steps make a class: the metaclass turns the annotations into slots (once: no second class as
+with dataclasses), and the decorator `node` generates `__init__`, `walk` and `map`. Instances are
+immutable; `==` and `hash` are identity.
 """
 
 from __future__ import annotations
@@ -125,7 +128,9 @@ class Map(Mapping[Any, Any]):
 
 
 def walk_value(value: Any, visit: Callable[[Any], Any]) -> None:
-    """Call `visit` on each node in a field's value (a node, None, a tuple or `Map` of such, or plain data)."""
+    """Call `visit` on each node in a field's value (a node, None, a tuple or `Map` of such, or
+    plain data).
+    """
     if isinstance(value, Node):
         visit(value)
     elif isinstance(value, tuple):
@@ -137,7 +142,9 @@ def walk_value(value: Any, visit: Callable[[Any], Any]) -> None:
 
 
 def map_value(value: Any, visit: Callable[[Any], Any]) -> Any:
-    """A field's value with each node replaced by `visit(node)`; the same object when nothing changed."""
+    """A field's value with each node replaced by `visit(node)`; the same object when nothing
+    changed.
+    """
     if isinstance(value, Node):
         return visit(value)
     if isinstance(value, tuple):
@@ -169,7 +176,9 @@ class NodeMeta(type):
                 continue
             field = namespace.pop(key, None)
             if not isinstance(field, Field):
-                raise InternalError(f"{name}.{key} has no role: give it child(), data() … as value.")
+                raise InternalError(
+                    f"{name}.{key} has no role: give it child(), data() … as value."
+                )
             field.name = key
             own.append(field)
         inherited: dict[str, Field] = {
@@ -185,7 +194,8 @@ class NodeMeta(type):
 class Node(metaclass=NodeMeta):
     """Base of everything in the two IR levels: immutable, compared and hashed by identity."""
 
-    # Field names in the order in which comparison and walking go; the declared order unless a class says otherwise.
+    # Field names in the order in which comparison and walking go; the declared order unless a class
+    # says otherwise.
     visit_order: ClassVar[tuple[str, ...] | None] = None
     # A variable is compared by what it is bound to, and is a leaf wherever it is used.
     is_variable: ClassVar[bool] = False
@@ -195,11 +205,15 @@ class Node(metaclass=NodeMeta):
     span: Span | None = meta(default=None, kw_only=True)
 
     def walk(self, use: Callable[[Any], Any], define: Callable[[Any], Any]) -> None:
-        """Call `use` on each child node and `define` on each node in a binder field, in visiting order."""
+        """Call `use` on each child node and `define` on each node in a binder field, in visiting
+        order.
+        """
         raise InternalError(f"{type(self).__name__} lacks the decorator @node.")
 
     def map(self, use: Callable[[Any], Any], define: Callable[[Any], Any]) -> Any:
-        """This node with children and binders replaced; the very same object when nothing changed."""
+        """This node with children and binders replaced; the very same object when nothing
+        changed.
+        """
         raise InternalError(f"{type(self).__name__} lacks the decorator @node.")
 
     def replace(self, **changes: Any) -> Any:
@@ -220,7 +234,8 @@ class Node(metaclass=NodeMeta):
     def __setattr__(self, name: str, value: Any) -> None:
         """Nodes are immutable."""
         raise AttributeError(
-            f"{type(self).__name__} is immutable: {name!r} cannot be set; use node.replace({name}=...)."
+            f"{type(self).__name__} is immutable: {name!r} cannot be set; "
+            f"use node.replace({name}=...)."
         )
 
     def __delattr__(self, name: str) -> None:
@@ -260,7 +275,9 @@ node_names: set[str] = {"node"}
 
 
 def _init_source(fields: list[Field], has_post_init: bool, scope: dict[str, Any]) -> str:
-    """The text of `__init__`: converters, then stores through slot descriptors, then derived fields."""
+    """The text of `__init__`: converters, then stores through slot descriptors, then derived
+    fields.
+    """
     positional: list[str] = []
     keywords: list[str] = []
     body: list[str] = []
@@ -326,7 +343,9 @@ def _map_source(visited: list[Field], fields: list[Field]) -> str:
     field_specifiers=(child, binder, data, meta, derived),
 )
 def node(cls: type[N]) -> type[N]:
-    """Finish a node class: generate `__init__`, `walk` and `map` from the roles, and enter it in the table."""
+    """Finish a node class: generate `__init__`, `walk` and `map` from the roles, and enter it in
+    the table.
+    """
     fields = list(cls._fields)  # pyright: ignore[reportPrivateUsage]
     by_name = {field.name: field for field in fields}
     order = cls.visit_order or tuple(by_name)

@@ -1,7 +1,7 @@
 """Operators: named records that calls refer to, such as `relax.add` or `tir.exp`.
 
-An `Op` is one object per name, so identity is equality. What the system knows about it (struct-info rule, lowering,
-NumPy meaning, purity …) are attributes, each set once by the package that owns it.
+An `Op` is one object per name, so identity is equality. What the system knows about it (struct-info
+rule, lowering, NumPy meaning, purity …) are attributes, each set once by the package that owns it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class Op(RelaxExpr):
         table = _attributes[self.name]
         if key not in table:
             raise RegistryError(
-                f"The operator {self.name!r} has no attribute {key!r}.", cure=did_you_mean(key, table)
+                f"The operator {self.name!r} has no attribute {key!r}.",
+                cure=did_you_mean(key, table),
             )
         return table[key]
 

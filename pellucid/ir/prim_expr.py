@@ -1,8 +1,8 @@
 """The base of scalar expressions, and the Python operators on them.
 
-`PrimExpr` is what stands for one number (or one short vector) in either level. The operators delegate to the
-functions in `ir.arithmetic`, which promote operand types and fold constants; that file fills `operators` when it is
-imported.
+`PrimExpr` is what stands for one number (or one short vector) in either level. The operators
+delegate to the functions in `ir.arithmetic`, which promote operand types and fold constants; that
+file fills `operators` when it is imported.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ operators: dict[str, Callable[..., Any]] = {}
 
 
 class ExprOperators:
-    """Arithmetic, bit and comparison operators for everything that stands for a scalar expression."""
+    """Arithmetic, bit and comparison operators for everything that stands for a scalar
+    expression.
+    """
 
     __slots__ = ()
 

@@ -1,8 +1,9 @@
 """The nodes of scalar expressions, shared by loop programs and symbolic shapes.
 
-Constructors here build exactly the node asked for: operands must already agree in dtype (`ir.arithmetic` has the
-functions that promote and fold, which the operators use). Integer arithmetic wraps in two's complement at the width
-of the dtype, unless a node says otherwise; float arithmetic is IEEE 754 in the dtype, round to nearest even.
+Constructors here build exactly the node asked for: operands must already agree in dtype
+(`ir.arithmetic` has the functions that promote and fold, which the operators use). Integer
+arithmetic wraps in two's complement at the width of the dtype, unless a node says otherwise; float
+arithmetic is IEEE 754 in the dtype, round to nearest even.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from pellucid.support.span import Span
 
 
 def as_expr(value: Any) -> PrimExpr:
-    """A scalar expression from an expression, an iteration variable, a Python or NumPy number, or a string."""
+    """A scalar expression from an expression, an iteration variable, a Python or NumPy number,
+    or a string.
+    """
     if isinstance(value, PrimExpr):
         return value
     return operators["convert"](value)
@@ -37,7 +40,8 @@ def as_exprs(values: Any) -> tuple[PrimExpr, ...]:
 class Var(PrimExpr):
     """A variable: an object of its own; `name` is a hint that printers make unique.
 
-    Compared by what it is bound to. A pointer variable carries a `PointerType`, whose dtype is `handle`.
+    Compared by what it is bound to. A pointer variable carries a `PointerType`, whose dtype is
+    `handle`.
     """
 
     is_variable = True
@@ -46,7 +50,12 @@ class Var(PrimExpr):
     type_annotation: Type = data(key=lambda annotation: _type_key(annotation))
 
     def __init__(
-        self, name: str, dtype: str | Type = INT32, span: Span | None = None, *, type_annotation: Any = None
+        self,
+        name: str,
+        dtype: str | Type = INT32,
+        span: Span | None = None,
+        *,
+        type_annotation: Any = None,
     ) -> None:
         given = dtype if type_annotation is None else type_annotation
         annotation = given if isinstance(given, Type) else PrimType(given)
@@ -116,7 +125,9 @@ class IntImm(PrimExpr):
 
 @node
 class FloatImm(PrimExpr):
-    """A floating point constant, kept as a Python float; compared bit by bit, so NaN equals NaN and -0.0 is not 0.0."""
+    """A floating point constant, kept as a Python float; compared bit by bit, so NaN equals NaN
+    and -0.0 is not 0.0.
+    """
 
     dtype: DataType = data(converter=DataType)
     value: float = data(converter=float, key=lambda value: struct.pack("<d", value))
@@ -146,8 +157,9 @@ class StringImm(PrimExpr):
 class Cast(PrimExpr):
     """`value` converted to `dtype`.
 
-    To a narrower integer: the low bits. Float to integer: truncated towards zero, and what does not fit is clamped to
-    the range (NaN gives 0). To a narrower float: rounded to nearest even. To bool: whether it is not zero.
+    To a narrower integer: the low bits. Float to integer: truncated towards zero, and what does not
+    fit is clamped to the range (NaN gives 0). To a narrower float: rounded to nearest even. To
+    bool: whether it is not zero.
     """
 
     dtype: DataType = data(converter=DataType)
@@ -157,7 +169,9 @@ class Cast(PrimExpr):
         """Check the lanes."""
         if self.dtype.lanes != self.value.dtype.lanes:
             raise TypeMismatchError(
-                "A cast keeps the number of lanes.", expected=str(self.value.dtype.lanes), found=str(self.dtype.lanes)
+                "A cast keeps the number of lanes.",
+                expected=str(self.value.dtype.lanes),
+                found=str(self.dtype.lanes),
             )
 
 
@@ -199,12 +213,16 @@ class Mul(BinaryOp):
 
 @node
 class Div(BinaryOp):
-    """`a / b`: of floats the quotient; of integers truncated towards zero. Division of an integer by zero is an error."""
+    """`a / b`: of floats the quotient; of integers truncated towards zero. Division of an
+    integer by zero is an error.
+    """
 
 
 @node
 class Mod(BinaryOp):
-    """The remainder of the truncated quotient: it has the sign of `a`. Integers only; by zero is an error."""
+    """The remainder of the truncated quotient: it has the sign of `a`. Integers only; by zero is
+    an error.
+    """
 
 
 @node
@@ -214,7 +232,9 @@ class FloorDiv(BinaryOp):
 
 @node
 class FloorMod(BinaryOp):
-    """The remainder of the floored quotient: it has the sign of `b`. By zero is an error for integers."""
+    """The remainder of the floored quotient: it has the sign of `b`. By zero is an error for
+    integers.
+    """
 
 
 @node
@@ -229,7 +249,9 @@ class Max(BinaryOp):
 
 @node
 class CmpOp(BinaryOp):
-    """Base of comparisons; the result is a bool (a lane each). Every comparison with NaN but NE is false."""
+    """Base of comparisons; the result is a bool (a lane each). Every comparison with NaN but NE
+    is false.
+    """
 
     def infer_dtype(self) -> DataType:
         """Bool, with the operands' lanes."""
@@ -238,7 +260,9 @@ class CmpOp(BinaryOp):
 
 @node
 class EQ(CmpOp):
-    """`a == b`. As a Python truth value: folded where both are constants, else whether both are one object."""
+    """`a == b`. As a Python truth value: folded where both are constants, else whether both are
+    one object.
+    """
 
     def __bool__(self) -> bool:
         """See the class."""
@@ -283,7 +307,9 @@ class GE(CmpOp):
 
 @node
 class LogicalOp(BinaryOp):
-    """Base of `And` and `Or`: bool operands; the right one is not evaluated when the left one decides."""
+    """Base of `And` and `Or`: bool operands; the right one is not evaluated when the left one
+    decides.
+    """
 
     def __post_init__(self) -> None:
         """Check that both operands are bools."""
@@ -322,7 +348,9 @@ class Not(PrimExpr):
 
 @node
 class Select(PrimExpr):
-    """`true_value` where `condition` holds, else `false_value`; *both* are evaluated (see `tir.if_then_else`)."""
+    """`true_value` where `condition` holds, else `false_value`; *both* are evaluated (see
+    `tir.if_then_else`).
+    """
 
     condition: PrimExpr = child(converter=as_expr)
     true_value: PrimExpr = child(converter=as_expr)
@@ -336,7 +364,9 @@ class Select(PrimExpr):
                 found=f"{self.true_value.dtype} and {self.false_value.dtype}",
             )
         if not self.condition.dtype.is_bool:
-            raise TypeMismatchError("The condition of Select must be bool.", found=str(self.condition.dtype))
+            raise TypeMismatchError(
+                "The condition of Select must be bool.", found=str(self.condition.dtype)
+            )
 
     def infer_dtype(self) -> DataType:
         """That of the values."""
@@ -382,10 +412,11 @@ class Shuffle(PrimExpr):
 
 @node
 class Call(PrimExpr):
-    """A call of a scalar intrinsic, an external function, or a packed function, giving a value of `dtype`.
+    """A call of a scalar intrinsic, an external function, or a packed function, giving a value of
+    `dtype`.
 
-    `op` is an `ir.Op` (looked up by name when given as a string) or a `GlobalVar`. `args` are expressions; strings
-    become `StringImm`, and buffer regions stay as they are.
+    `op` is an `ir.Op` (looked up by name when given as a string) or a `GlobalVar`. `args` are
+    expressions; strings become `StringImm`, and buffer regions stay as they are.
     """
 
     dtype: DataType = data(converter=DataType)
@@ -414,7 +445,9 @@ class Let(PrimExpr):
 
 @node
 class Range(Node):
-    """The integers from `min` (inclusive), `extent` of them. `Range(begin, end)`; `Range(end)` starts at zero."""
+    """The integers from `min` (inclusive), `extent` of them. `Range(begin, end)`; `Range(end)`
+    starts at zero.
+    """
 
     min: PrimExpr = child(converter=as_expr)
     extent: PrimExpr = child(converter=as_expr)
@@ -444,10 +477,12 @@ class Range(Node):
 
 @node
 class IterVar(ExprOperators, Node):
-    """An iteration variable: `var` ranging over `dom`, with the role `iter_type` that its values play.
+    """An iteration variable: `var` ranging over `dom`, with the role `iter_type` that its values
+    play.
 
-    The roles (see `semantics.md` §2): DataPar (independent), CommReduce (accumulated in any order), Ordered (in
-    order), Opaque (nothing known), ThreadIndex (bound to a thread axis `thread_tag`), and what a loop was turned into.
+    The roles (see `semantics.md` §2): DataPar (independent), CommReduce (accumulated in any order),
+    Ordered (in order), Opaque (nothing known), ThreadIndex (bound to a thread axis `thread_tag`),
+    and what a loop was turned into.
     """
 
     DataPar = 0

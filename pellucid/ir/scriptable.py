@@ -13,10 +13,14 @@ class Scriptable:
     __slots__ = ()
 
     def script(self, **options: Any) -> str:
-        """The script text. Options are those of `script.printer.PrinterConfig` (such as `show_meta=True`)."""
+        """The script text. Options are those of `script.printer.PrinterConfig` (such as
+        `show_meta=True`).
+        """
         return hooks.printer.get()(self, **options)
 
-    def show(self, style: str | None = None, black_format: bool | None = None, **options: Any) -> None:
+    def show(
+        self, style: str | None = None, black_format: bool | None = None, **options: Any
+    ) -> None:
         """Print the script, highlighted on a terminal and in a notebook."""
         del black_format
         hooks.show.get()(self.script(**options), style)

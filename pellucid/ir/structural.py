@@ -1,9 +1,11 @@
-"""Comparing and hashing programs by structure, up to the names of bound variables (alpha-equivalence).
+"""Comparing and hashing programs by structure, up to the names of bound variables
+(alpha-equivalence).
 
-Two nodes are structurally equal when their classes agree and every field does: children recursively, data by value,
-meta fields not at all. A variable that a *binder* field defines on the left is paired with the one that the same field
-defines on the right; used variables must be paired with each other, or be the same object when they are free.
-With `map_free_vars=True` free variables are paired at their first use.
+Two nodes are structurally equal when their classes agree and every field does: children
+recursively, data by value, meta fields not at all. A variable that a *binder* field defines on the
+left is paired with the one that the same field defines on the right; used variables must be paired
+with each other, or be the same object when they are free. With `map_free_vars=True` free variables
+are paired at their first use.
 """
 
 from __future__ import annotations
@@ -77,13 +79,18 @@ class _Comparison:
         if not isinstance(b, Map) or len(a) != len(b):
             return self.differ(a, b)
         for (k, x), (m, y) in zip(a.items(), b.items(), strict=True):
-            if not (self.same(k, m, False) and (self.definition(x, y) if define else self.same(x, y, False))):
+            if not (
+                self.same(k, m, False)
+                and (self.definition(x, y) if define else self.same(x, y, False))
+            ):
                 self.path.append(f"[{k!r}]")
                 return False
         return True
 
     def definition(self, a: Any, b: Any) -> bool:
-        """Compare what stands in a binder field: a variable is paired anew, anything else is looked through."""
+        """Compare what stands in a binder field: a variable is paired anew, anything else is
+        looked through.
+        """
         if isinstance(a, Node) and a.is_variable:
             if type(a) is not type(b) or not self.fields(a, b, True):
                 return self.differ(a, b)
@@ -92,7 +99,9 @@ class _Comparison:
         return self.same(a, b, True)
 
     def variable(self, a: Node, b: Node, define: bool) -> bool:
-        """Compare used variables (within a binder field an unpaired one is defined by its first use)."""
+        """Compare used variables (within a binder field an unpaired one is defined by its first
+        use).
+        """
         paired = self.left.get(a)
         if paired is not None or b in self.right:
             return True if paired is b else self.differ(a, b)
@@ -126,13 +135,17 @@ def _content(value: Any) -> Any:
 
 
 def structural_equal(a: Any, b: Any, map_free_vars: bool = False) -> bool:
-    """Whether two nodes, functions or modules are the same program up to names of bound variables."""
+    """Whether two nodes, functions or modules are the same program up to names of bound
+    variables.
+    """
     allow_deep_recursion()
     return _Comparison(map_free_vars).definition(_content(a), _content(b))
 
 
 def first_difference(a: Any, b: Any, map_free_vars: bool = False) -> tuple[str, Any, Any] | None:
-    """Where two programs first differ: (path of fields, left part, right part); None when they are equal."""
+    """Where two programs first differ: (path of fields, left part, right part); None when they
+    are equal.
+    """
     allow_deep_recursion()
     comparison = _Comparison(map_free_vars)
     if comparison.definition(_content(a), _content(b)):
@@ -159,7 +172,9 @@ def _text(value: Any) -> str:
 
 
 class _Hasher:
-    """Hashes a program: a bound variable by the number of its definition, a free one by identity or first use."""
+    """Hashes a program: a bound variable by the number of its definition, a free one by identity
+    or first use.
+    """
 
     def __init__(self, map_free_vars: bool) -> None:
         self.map_free_vars = map_free_vars
@@ -170,9 +185,15 @@ class _Hasher:
             return self.variable(value, define) if value.is_variable else self.fields(value, define)
         if isinstance(value, tuple):
             parts = cast("tuple[Any, ...]", value)
-            return hash(tuple([self.definition(p) if define else self.value(p, False) for p in parts]))
+            return hash(
+                tuple([self.definition(p) if define else self.value(p, False) for p in parts])
+            )
         if isinstance(value, Map):
-            return hash(tuple([self.definition(p) if define else self.value(p, False) for p in value.values()]))
+            return hash(
+                tuple(
+                    [self.definition(p) if define else self.value(p, False) for p in value.values()]
+                )
+            )
         return self.plain(value)
 
     def plain(self, value: Any) -> int:

@@ -1,4 +1,6 @@
-"""Types of variables that are not plain numbers: pointers, with their element type and storage scope."""
+"""Types of variables that are not plain numbers: pointers, with their element type and storage
+scope.
+"""
 
 from __future__ import annotations
 

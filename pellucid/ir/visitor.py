@@ -1,9 +1,10 @@
 """Walking and rebuilding trees: `Visitor` and `Mutator`, and the small functions made from them.
 
-A subclass defines `visit_<node>_` methods, named after the class in snake case with a trailing underscore
-(`visit_for_`, `visit_buffer_store_`); a method for a base class (`visit_binary_op_`) serves all classes below it. A
-method whose name fits no node is refused when the class is defined. What has no method gets the default: walk or
-rebuild the children. Variables are leaves where they are used; where they are defined, `visit_definition` is called.
+A subclass defines `visit_<node>_` methods, named after the class in snake case with a trailing
+underscore (`visit_for_`, `visit_buffer_store_`); a method for a base class (`visit_binary_op_`)
+serves all classes below it. A method whose name fits no node is refused when the class is defined.
+What has no method gets the default: walk or rebuild the children. Variables are leaves where they
+are used; where they are defined, `visit_definition` is called.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ class Visitor(_Dispatch):
         node.walk(self.visit, self.visit_definition)
 
     def visit_definition(self, node: Any) -> Any:
-        """Visit a node that stands in a binder field: what a variable carries (its shape, its info) is walked."""
+        """Visit a node that stands in a binder field: what a variable carries (its shape, its
+        info) is walked.
+        """
         if node.is_variable:
             node.walk(self.visit, self.visit_definition)
             return None
@@ -81,9 +84,11 @@ class Visitor(_Dispatch):
 
 
 class Mutator(_Dispatch):
-    """Rebuilds a tree. `visit(node)` gives the new node; where nothing changes, the very same object.
+    """Rebuilds a tree. `visit(node)` gives the new node; where nothing changes, the very same
+    object.
 
-    A definition that changes (a buffer whose shape is rewritten) is replaced by a new variable, and its uses follow.
+    A definition that changes (a buffer whose shape is rewritten) is replaced by a new variable, and
+    its uses follow.
     """
 
     def __init__(self) -> None:
@@ -170,7 +175,9 @@ class _Substitution(Mutator):
 
 
 def substitute(node: Any, mapping: Mapping[Any, Any]) -> Any:
-    """The tree (or a tuple of trees) with free variables replaced; the same object when none occurs."""
+    """The tree (or a tuple of trees) with free variables replaced; the same object when none
+    occurs.
+    """
     if not mapping:
         return node
     return map_value(node, _Substitution(mapping).visit)

@@ -1,8 +1,8 @@
 """Graph expressions, bindings, blocks and functions.
 
-A function's body is a `SeqExpr`: blocks of bindings, then a result. In normal form every argument is a leaf (a
-variable, a constant …) or a tuple of leaves, and every expression carries its struct info (see
-`relax.block_builder`). A `DataflowBlock` is free of effects and of control flow.
+A function's body is a `SeqExpr`: blocks of bindings, then a result. In normal form every argument
+is a leaf (a variable, a constant …) or a tuple of leaves, and every expression carries its struct
+info (see `relax.block_builder`). A `DataflowBlock` is free of effects and of control flow.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pellucid.ir.function import BaseFunc
 from pellucid.ir.node import Node, binder, child, data, meta, node
 from pellucid.ir.op import Op
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import IntImm, StringImm as ScalarString
-from pellucid.ir.scalar import as_expr
+from pellucid.ir.scalar import IntImm, as_expr
+from pellucid.ir.scalar import StringImm as ScalarString
 from pellucid.relax.struct_info import (
     FuncStructInfo,
     ObjectStructInfo,
@@ -38,7 +38,9 @@ Expr = RelaxExpr
 
 
 def as_relax_expr(value: Any) -> RelaxExpr:
-    """A graph expression from one, or from what has an evident one: numbers, shapes as tuples of numbers, strings."""
+    """A graph expression from one, or from what has an evident one: numbers, shapes as tuples of
+    numbers, strings.
+    """
     if isinstance(value, RelaxExpr):
         return value
     if isinstance(value, ScalarString):
@@ -51,14 +53,18 @@ def as_relax_expr(value: Any) -> RelaxExpr:
         if all(isinstance(each, RelaxExpr) for each in value):
             return Tuple(value)
         return Tuple([as_relax_expr(each) for each in value])
-    raise TypeMismatchError("This is no graph expression.", found=f"{type(value).__name__}: {value!r:.80}")
+    raise TypeMismatchError(
+        "This is no graph expression.", found=f"{type(value).__name__}: {value!r:.80}"
+    )
 
 
 @node
 class ShapeExpr(Expr):
     """A shape value: its dimensions `values` are int64 expressions."""
 
-    values: tuple[PrimExpr, ...] = child(converter=lambda v: tuple([shape_value(each) for each in v]))
+    values: tuple[PrimExpr, ...] = child(
+        converter=lambda v: tuple([shape_value(each) for each in v])
+    )
 
     def __post_init__(self) -> None:
         """The struct info follows from the values."""
@@ -83,14 +89,22 @@ shape_builders.append(ShapeExpr)
 
 @node
 class Var(Expr):
-    """A variable of a function: an object of its own, `name_hint` a hint; its struct info is fixed when it is made."""
+    """A variable of a function: an object of its own, `name_hint` a hint; its struct info is
+    fixed when it is made.
+    """
 
     is_variable = True
     name_hint: str = meta()
     struct_info_: StructInfo | None = child(default=None)
 
     def __init__(
-        self, name_hint: str, struct_info: Any = None, dtype_info: Any = None, span: Any = None, *, struct_info_: Any = None
+        self,
+        name_hint: str,
+        struct_info: Any = None,
+        dtype_info: Any = None,
+        span: Any = None,
+        *,
+        struct_info_: Any = None,
     ) -> None:
         info = struct_info_ if struct_info is None else struct_info
         if info is not None and not isinstance(info, StructInfo):
@@ -106,7 +120,9 @@ class Var(Expr):
 
 
 def _shape_and_type(shape: Any, type_info: Any) -> StructInfo:
-    """The first generation's `Var(name, shape, DynTensorType(ndim, dtype))` as a tensor struct info."""
+    """The first generation's `Var(name, shape, DynTensorType(ndim, dtype))` as a tensor struct
+    info.
+    """
     if type_info is None:
         raise TypeMismatchError(
             "A variable takes a struct info, or a shape and a tensor type.", found=repr(shape)
@@ -114,7 +130,9 @@ def _shape_and_type(shape: Any, type_info: Any) -> StructInfo:
     info = TensorStructInfo(shape, type_info.dtype)
     if type_info.ndim not in (-1, info.ndim):
         raise TypeMismatchError(
-            "The type's ndim differs from the length of the shape.", expected=str(info.ndim), found=str(type_info.ndim)
+            "The type's ndim differs from the length of the shape.",
+            expected=str(info.ndim),
+            found=str(type_info.ndim),
         )
     return info
 
@@ -130,9 +148,15 @@ class Constant(Expr):
 
     data: Tensor = data(key=lambda t: (t.dtype, tuple(t.shape), t.numpy().tobytes()))
 
-    def __init__(self, data: Any, struct_info: Any = None, span: Any = None, *, struct_info_: Any = None) -> None:
+    def __init__(
+        self, data: Any, struct_info: Any = None, span: Any = None, *, struct_info_: Any = None
+    ) -> None:
         if not isinstance(data, Tensor):
-            raise TypeMismatchError("A constant holds a tensor.", found=type(data).__name__, cure="use relax.const(value)")
+            raise TypeMismatchError(
+                "A constant holds a tensor.",
+                found=type(data).__name__,
+                cure="use relax.const(value)",
+            )
         self._init("data", data)
         info = struct_info_ if struct_info is None else struct_info
         self._init("struct_info_", info or TensorStructInfo(tuple(data.shape), data.dtype))
@@ -207,21 +231,27 @@ def _as_op(op: Any) -> Any:
 class Call(Expr):
     """A call of `op` (an operator, GlobalVar, ExternFunc or function value) on `args`.
 
-    `attrs` are the operator's attributes; `sinfo_args` are struct infos that the operator takes (the output's, for
-    `call_tir` and its family).
+    `attrs` are the operator's attributes; `sinfo_args` are struct infos that the operator takes
+    (the output's, for `call_tir` and its family).
     """
 
     op: Expr = child(converter=_as_op)
-    args: tuple[Expr, ...] = child(default=(), converter=lambda args: tuple([as_relax_expr(a) for a in args]))
+    args: tuple[Expr, ...] = child(
+        default=(), converter=lambda args: tuple([as_relax_expr(a) for a in args])
+    )
     attrs: Attrs = child(default=EMPTY, converter=as_attrs)
-    sinfo_args: tuple[StructInfo, ...] = child(default=(), converter=lambda infos: tuple(infos or ()))
+    sinfo_args: tuple[StructInfo, ...] = child(
+        default=(), converter=lambda infos: tuple(infos or ())
+    )
 
 
 @node
 class Tuple(Expr):
     """A tuple of values."""
 
-    fields: tuple[Expr, ...] = child(converter=lambda fields: tuple([as_relax_expr(f) for f in fields]))
+    fields: tuple[Expr, ...] = child(
+        converter=lambda fields: tuple([as_relax_expr(f) for f in fields])
+    )
 
     def __post_init__(self) -> None:
         """The struct info follows where all fields have theirs."""
@@ -250,7 +280,9 @@ class TupleGetItem(Expr):
         if self.struct_info_ is None and isinstance(info, TupleStructInfo):
             if not 0 <= self.index < len(info.fields):
                 raise TypeMismatchError(
-                    "The index is outside the tuple.", expected=f"0 to {len(info.fields) - 1}", found=str(self.index)
+                    "The index is outside the tuple.",
+                    expected=f"0 to {len(info.fields) - 1}",
+                    found=str(self.index),
                 )
             self._init("struct_info_", info.fields[self.index])
 
@@ -271,7 +303,9 @@ class VarBinding(Binding):
 
 @node
 class MatchCast(Binding):
-    """`var = match_cast(value, struct_info)`: checked at run time; unbound symbolic variables in the info are bound."""
+    """`var = match_cast(value, struct_info)`: checked at run time; unbound symbolic variables in
+    the info are bound.
+    """
 
     var: Var = binder()
     value: Expr = child()
@@ -301,7 +335,9 @@ class SeqExpr(Expr):
 
 @node
 class If(Expr):
-    """`true_branch` or `false_branch`, by the scalar bool `cond`; what a branch binds is unknown outside."""
+    """`true_branch` or `false_branch`, by the scalar bool `cond`; what a branch binds is unknown
+    outside.
+    """
 
     cond: Expr = child()
     true_branch: Expr = child(converter=lambda e: as_seq(e))
@@ -310,12 +346,16 @@ class If(Expr):
 
 def as_seq(value: Expr) -> SeqExpr:
     """`value` as a SeqExpr without bindings, unless it is one."""
-    return value if isinstance(value, SeqExpr) else SeqExpr((), value, struct_info_=value.struct_info_)
+    return (
+        value if isinstance(value, SeqExpr) else SeqExpr((), value, struct_info_=value.struct_info_)
+    )
 
 
 @node
 class Function(BaseFunc):
-    """A graph function. `is_pure` says that it has no effects; `ret_struct_info` is what is known of its result."""
+    """A graph function. `is_pure` says that it has no effects; `ret_struct_info` is what is
+    known of its result.
+    """
 
     params: tuple[Var, ...] = binder(converter=tuple)
     body: SeqExpr = child(converter=as_seq)
@@ -337,7 +377,8 @@ class Function(BaseFunc):
         for param in params:
             if param.struct_info_ is None:
                 raise TypeMismatchError(
-                    f"The parameter {param.name_hint!r} has no struct info.", cure="give it one, such as R.Tensor((n,), dtype)"
+                    f"The parameter {param.name_hint!r} has no struct info.",
+                    cure="give it one, such as R.Tensor((n,), dtype)",
                 )
         self._init("params", tuple(params))
         self._init("body", as_seq(body))
@@ -353,9 +394,15 @@ class Function(BaseFunc):
 
     @staticmethod
     def create_empty(
-        params: Any, ret_struct_info: StructInfo, is_pure: bool = True, attrs: Any = None, span: Any = None
+        params: Any,
+        ret_struct_info: StructInfo,
+        is_pure: bool = True,
+        attrs: Any = None,
+        span: Any = None,
     ) -> Function:
-        """A function with a signature and a body that is only a placeholder, for forward declarations."""
+        """A function with a signature and a body that is only a placeholder, for forward
+        declarations.
+        """
         placeholder = SeqExpr((), Tuple(()))
         return Function(params, placeholder, ret_struct_info, is_pure, attrs, span)
 
@@ -379,7 +426,8 @@ late: dict[str, Any] = {}
 def const(value: Any, dtype: Any = None) -> Constant:
     """A constant tensor from a number, list, NumPy array, torch tensor or our tensor.
 
-    Without `dtype` Python floats become float32, ints int32, bools bool; arrays keep theirs (float64 arrays too).
+    Without `dtype` Python floats become float32, ints int32, bools bool; arrays keep theirs
+    (float64 arrays too).
     """
     if isinstance(dtype, TensorStructInfo):
         info, dtype = dtype, dtype.dtype

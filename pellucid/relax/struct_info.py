@@ -1,7 +1,8 @@
 """Struct infos: what is known of a graph value before it is computed.
 
-The kinds form a lattice below `ObjectStructInfo`: numbers, shapes, tensors, tuples, functions. `None`, -1 and the
-empty dtype mean "unknown". Base check, erasure, least common ancestor and call derivation are in `relax.analysis`.
+The kinds form a lattice below `ObjectStructInfo`: numbers, shapes, tensors, tuples, functions.
+`None`, -1 and the empty dtype mean "unknown". Base check, erasure, least common ancestor and call
+derivation are in `relax.analysis`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class PrimStructInfo(StructInfo):
         if isinstance(dtype, PrimExpr):
             dtype, value = None, dtype
         if value is not None:
-            value = as_expr(value if not isinstance(value, int) else IntImm(dtype or "int64", value))
+            value = as_expr(
+                value if not isinstance(value, int) else IntImm(dtype or "int64", value)
+            )
         kind = DataType(dtype) if dtype is not None else None
         if kind is None:
             if value is None:
@@ -51,7 +54,9 @@ class PrimStructInfo(StructInfo):
             kind = value.dtype
         if value is not None and value.dtype != kind:
             raise TypeMismatchError(
-                "The value of a prim struct info has another dtype.", expected=str(kind), found=str(value.dtype)
+                "The value of a prim struct info has another dtype.",
+                expected=str(kind),
+                found=str(value.dtype),
             )
         self._init("dtype", kind)
         self._init("value", value)
@@ -59,18 +64,28 @@ class PrimStructInfo(StructInfo):
 
 
 def shape_value(value: Any) -> PrimExpr:
-    """A dimension: an int64 expression. Python ints become int64 constants; other integer types are cast."""
-    expr = IntImm("int64", value) if isinstance(value, int) and not isinstance(value, PrimExpr) else as_expr(value)
+    """A dimension: an int64 expression. Python ints become int64 constants; other integer types
+    are cast.
+    """
+    expr = (
+        IntImm("int64", value)
+        if isinstance(value, int) and not isinstance(value, PrimExpr)
+        else as_expr(value)
+    )
     if expr.dtype == "int64":
         return expr
     if expr.dtype.is_integer:
         return cast_to("int64", expr)
-    raise TypeMismatchError("A dimension must be an integer.", expected="int64", found=f"{expr.dtype}: {expr!r}")
+    raise TypeMismatchError(
+        "A dimension must be an integer.", expected="int64", found=f"{expr.dtype}: {expr!r}"
+    )
 
 
 @node
 class ShapeStructInfo(StructInfo):
-    """A shape of `ndim` dimensions (-1: unknown), with the dimensions `values` where they are known."""
+    """A shape of `ndim` dimensions (-1: unknown), with the dimensions `values` where they are
+    known.
+    """
 
     values: tuple[PrimExpr, ...] | None = child(default=None)
     ndim: int = data(default=-1)
@@ -78,7 +93,11 @@ class ShapeStructInfo(StructInfo):
     def __init__(self, values: Any = None, ndim: int = -1, span: Any = None) -> None:
         dims = None if values is None else tuple([shape_value(value) for value in values])
         if dims is not None and ndim not in (-1, len(dims)):
-            raise TypeMismatchError("ndim differs from the number of dimensions.", expected=str(len(dims)), found=str(ndim))
+            raise TypeMismatchError(
+                "ndim differs from the number of dimensions.",
+                expected=str(len(dims)),
+                found=str(ndim),
+            )
         self._init("values", dims)
         self._init("ndim", ndim if dims is None else len(dims))
         self._init("span", span)
@@ -106,14 +125,21 @@ class TensorStructInfo(StructInfo):
     ndim: int = data(default=-1)
 
     def __init__(
-        self, shape: Any = None, dtype: str | None = "float32", vdevice: Any = None, ndim: int = -1, span: Any = None
+        self,
+        shape: Any = None,
+        dtype: str | None = "float32",
+        vdevice: Any = None,
+        ndim: int = -1,
+        span: Any = None,
     ) -> None:
         expr = shape
         if shape is not None and not isinstance(shape, RelaxExpr):
             expr = shape_builders[0](shape)
         known = _ndim_of(expr)
         if known >= 0 and ndim not in (-1, known):
-            raise TypeMismatchError("ndim differs from the length of the shape.", expected=str(known), found=str(ndim))
+            raise TypeMismatchError(
+                "ndim differs from the length of the shape.", expected=str(known), found=str(ndim)
+            )
         self._init("shape", expr)
         self._init("dtype", UNKNOWN if dtype is None else DataType(dtype))
         self._init("vdevice", vdevice)
@@ -144,20 +170,27 @@ class TupleStructInfo(StructInfo):
 
 @node
 class FuncStructInfo(StructInfo):
-    """A function. `params` None means opaque: any arguments, result by `derive_func(call, context)` or `ret`.
+    """A function. `params` None means opaque: any arguments, result by `derive_func(call, context)`
+    or `ret`.
 
-    Symbolic variables that stand bare in the parameters' infos are defined there. `purity` says whether calls are
-    free of effects.
+    Symbolic variables that stand bare in the parameters' infos are defined there. `purity` says
+    whether calls are free of effects.
     """
 
-    params: tuple[StructInfo, ...] | None = binder(converter=lambda p: None if p is None else tuple(p))
+    params: tuple[StructInfo, ...] | None = binder(
+        converter=lambda p: None if p is None else tuple(p)
+    )
     ret: StructInfo = child()
     purity: bool = data(default=True)
     derive_func: Any = data(default=None, key=lambda f: getattr(f, "name", f))
 
     @staticmethod
     def opaque_func(
-        *, ret: StructInfo | None = None, derive_func: Any = None, purity: bool = False, span: Any = None
+        *,
+        ret: StructInfo | None = None,
+        derive_func: Any = None,
+        purity: bool = False,
+        span: Any = None,
     ) -> FuncStructInfo:
         """The info of a function about whose parameters nothing is known."""
         return FuncStructInfo(None, ret or ObjectStructInfo(), purity, derive_func, span=span)

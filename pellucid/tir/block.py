@@ -1,10 +1,11 @@
 """Blocks: the units of computation that say what one iteration reads, writes and reduces.
 
-`BlockRealize(values, predicate, block)` runs `block` once with its iteration variables bound to `values`, or not at
-all when the predicate is false. Iteration variables range over their domains; bindings stay inside them. Instances of
-a block with different data-parallel variables are independent; those that differ in reduction variables only
-accumulate, in any order; ordered ones run in order. `init` runs before the body in those instances in which all
-reduction variables are at their least value.
+`BlockRealize(values, predicate, block)` runs `block` once with its iteration variables bound to
+`values`, or not at all when the predicate is false. Iteration variables range over their domains;
+bindings stay inside them. Instances of a block with different data-parallel variables are
+independent; those that differ in reduction variables only accumulate, in any order; ordered ones
+run in order. `init` runs before the body in those instances in which all reduction variables are at
+their least value.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ def _regions(values: Any) -> tuple[BufferRegion, ...]:
 class Block(Stmt):
     """A unit of computation.
 
-    `reads` and `writes` over-approximate what an instance touches, in terms of `iter_vars` and outer variables.
-    `alloc_buffers` live as long as the instance. `match_buffers` are views of regions. `name_hint` names the block for
-    schedules; `token` is what schedule references go by. Neither counts in comparison.
+    `reads` and `writes` over-approximate what an instance touches, in terms of `iter_vars` and
+    outer variables. `alloc_buffers` live as long as the instance. `match_buffers` are views of
+    regions. `name_hint` names the block for schedules; `token` is what schedule references go by.
+    Neither counts in comparison.
     """
 
     iter_vars: tuple[IterVar, ...] = binder(converter=tuple)
@@ -40,7 +42,9 @@ class Block(Stmt):
     body: Stmt = child()
     init: Stmt | None = child(default=None)
     alloc_buffers: tuple[Buffer, ...] = binder(default=(), converter=lambda b: tuple(b or ()))
-    match_buffers: tuple[MatchBufferRegion, ...] = binder(default=(), converter=lambda b: tuple(b or ()))
+    match_buffers: tuple[MatchBufferRegion, ...] = binder(
+        default=(), converter=lambda b: tuple(b or ())
+    )
     annotations: Attrs = child(default=EMPTY, converter=as_attrs)
     token: Any = meta(default=None, kw_only=True)
     visit_order = (
@@ -70,7 +74,8 @@ class BlockRealize(Stmt):
         """Check that there is a value for each iteration variable."""
         if len(self.iter_values) != len(self.block.iter_vars):
             raise TypeMismatchError(
-                f"The block {self.block.name_hint!r} has {len(self.block.iter_vars)} iteration variables.",
+                f"The block {self.block.name_hint!r} has {len(self.block.iter_vars)} iteration "
+                "variables.",
                 found=f"{len(self.iter_values)} values",
             )
 

@@ -9,7 +9,7 @@ from pellucid.ir.dtype import DataType
 from pellucid.ir.node import Node, binder, child, meta, node
 from pellucid.ir.node import data as data_field
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import IntImm, Range, Ramp, Var, as_expr, as_exprs
+from pellucid.ir.scalar import IntImm, Ramp, Range, Var, as_expr, as_exprs
 from pellucid.ir.types import PointerType, PrimType
 from pellucid.support.errors import TypeMismatchError
 
@@ -20,10 +20,11 @@ DEFAULT_ALIGNMENT = 64
 class Buffer(Node):
     """A view of memory as an array of `dtype` elements with `shape`.
 
-    `data` is the pointer variable, whose type carries the storage scope. `strides` (in elements) are empty for compact
-    row-major layout. The element at indices `i` stands at `elem_offset + Σ i·stride` elements after `data`.
-    `data_alignment` is in bytes; `elem_offset` is a multiple of `offset_factor`. Each Buffer is an object of its own,
-    compared by what it is bound to; `name` is a hint.
+    `data` is the pointer variable, whose type carries the storage scope. `strides` (in elements)
+    are empty for compact row-major layout. The element at indices `i` stands at `elem_offset + Σ
+    i·stride` elements after `data`. `data_alignment` is in bytes; `elem_offset` is a multiple of
+    `offset_factor`. Each Buffer is an object of its own, compared by what it is bound to; `name` is
+    a hint.
     """
 
     is_variable = True
@@ -33,16 +34,21 @@ class Buffer(Node):
     strides: tuple[PrimExpr, ...] = child(default=(), converter=lambda s: as_exprs(s) if s else ())
     elem_offset: PrimExpr = child(default=0, converter=lambda e: as_expr(0 if e is None else e))
     name: str = meta(default="buffer")
-    data_alignment: int = data_field(default=-1, converter=lambda a: a if a and a > 0 else DEFAULT_ALIGNMENT)
+    data_alignment: int = data_field(
+        default=-1, converter=lambda a: a if a and a > 0 else DEFAULT_ALIGNMENT
+    )
     offset_factor: int = data_field(default=0, converter=lambda f: f if f and f > 0 else 1)
     buffer_type: str = data_field(default="")
-    axis_separators: tuple[PrimExpr, ...] = child(default=(), converter=lambda s: as_exprs(s) if s else ())
+    axis_separators: tuple[PrimExpr, ...] = child(
+        default=(), converter=lambda s: as_exprs(s) if s else ()
+    )
 
     def __post_init__(self) -> None:
         """Check the rank of the strides."""
         if self.strides and len(self.strides) != len(self.shape):
             raise TypeMismatchError(
-                f"The buffer {self.name!r} has {len(self.shape)} dimensions and {len(self.strides)} strides."
+                f"The buffer {self.name!r} has {len(self.shape)} dimensions and "
+                f"{len(self.strides)} strides."
             )
 
     @property
@@ -53,7 +59,11 @@ class Buffer(Node):
     def scope(self) -> str:
         """The storage scope: "global", "local", "shared" …"""
         annotation = self.data.type_annotation
-        return (annotation.storage_scope or "global") if isinstance(annotation, PointerType) else "global"
+        return (
+            (annotation.storage_scope or "global")
+            if isinstance(annotation, PointerType)
+            else "global"
+        )
 
     def is_compact(self) -> bool:
         """Whether no strides are declared (compact row-major)."""
@@ -62,7 +72,12 @@ class Buffer(Node):
     def with_dtype(self, dtype: str) -> Buffer:
         """A new buffer like this one, of another element type."""
         return decl_buffer(
-            self.shape, dtype, self.name, strides=self.strides, elem_offset=self.elem_offset, scope=self.scope()
+            self.shape,
+            dtype,
+            self.name,
+            strides=self.strides,
+            elem_offset=self.elem_offset,
+            scope=self.scope(),
         )
 
     def vload(self, begin: Any, dtype: str | None = None) -> PrimExpr:
@@ -82,9 +97,16 @@ class Buffer(Node):
         return [found]
 
     def access_ptr(
-        self, access_mask: int | str, ptr_type: str = "handle", content_lanes: int = 1, offset: Any = 0, extent: Any = None
+        self,
+        access_mask: int | str,
+        ptr_type: str = "handle",
+        content_lanes: int = 1,
+        offset: Any = 0,
+        extent: Any = None,
     ) -> PrimExpr:
-        """A pointer into the buffer for an external call; `access_mask` says "r", "w" or "rw" (1, 2, 3)."""
+        """A pointer into the buffer for an external call; `access_mask` says "r", "w" or "rw"
+        (1, 2, 3).
+        """
         return _access_ptr(self, access_mask, ptr_type, content_lanes, offset, extent)
 
     def __getitem__(self, indices: Any) -> Any:
@@ -96,7 +118,9 @@ class Buffer(Node):
         raise TypeMismatchError(f"The buffer {self.name!r} cannot be iterated over; index it.")
 
 
-def _vector_indices(buffer: Buffer, indices: tuple[PrimExpr, ...], dtype: str | None) -> tuple[PrimExpr, ...]:
+def _vector_indices(
+    buffer: Buffer, indices: tuple[PrimExpr, ...], dtype: str | None
+) -> tuple[PrimExpr, ...]:
     lanes = 1 if dtype is None else DataType(dtype).lanes // buffer.dtype.lanes
     if lanes <= 1:
         return indices
@@ -118,7 +142,9 @@ def strides_of(buffer: Buffer) -> tuple[PrimExpr, ...]:
 def index_buffer(buffer: Buffer, indices: Any) -> Any:
     """What `buffer[indices]` means: a `BufferLoad`, or a `BufferRegion` when there is a slice."""
     items = indices if isinstance(indices, tuple | list) else (indices,)
-    if len(items) != len(buffer.shape) and not (len(items) < len(buffer.shape) and _has_slice(items)):
+    if len(items) != len(buffer.shape) and not (
+        len(items) < len(buffer.shape) and _has_slice(items)
+    ):
         raise TypeMismatchError(
             f"The buffer {buffer.name!r} has {len(buffer.shape)} dimensions.",
             expected=f"{len(buffer.shape)} indices",
@@ -130,7 +156,9 @@ def index_buffer(buffer: Buffer, indices: Any) -> Any:
     stepped = [i for i in full if isinstance(i, slice) and i.step is not None]
     if stepped:
         return BufferLoad(buffer, [_ramp(i) if isinstance(i, slice) else i for i in full])
-    return BufferRegion(buffer, [_range(i, extent) for i, extent in zip(full, buffer.shape, strict=True)])
+    return BufferRegion(
+        buffer, [_range(i, extent) for i, extent in zip(full, buffer.shape, strict=True)]
+    )
 
 
 def _has_slice(items: Any) -> bool:
@@ -149,7 +177,9 @@ def _range(index: Any, extent: PrimExpr) -> Range:
 def _ramp(index: slice) -> PrimExpr:
     lanes = sub(index.stop, index.start) // index.step
     if not isinstance(lanes, IntImm):
-        raise TypeMismatchError("A strided slice needs a constant number of elements.", found=repr(lanes))
+        raise TypeMismatchError(
+            "A strided slice needs a constant number of elements.", found=repr(lanes)
+        )
     if lanes.value == 1:
         return as_expr(index.start)
     return Ramp(index.start, index.step, lanes.value)
@@ -157,9 +187,11 @@ def _ramp(index: slice) -> PrimExpr:
 
 @node
 class BufferLoad(PrimExpr):
-    """The element of `buffer` at `indices`; a vector index in the last place loads that many elements.
+    """The element of `buffer` at `indices`; a vector index in the last place loads that many
+    elements.
 
-    Where `predicate` (a bool per lane) is given and false, nothing is read and the lane is undefined.
+    Where `predicate` (a bool per lane) is given and false, nothing is read and the lane is
+    undefined.
     """
 
     buffer: Buffer = child()
@@ -208,13 +240,19 @@ class BufferRegion(Node):
             )
 
     def asobject(self) -> PrimExpr:
-        """As an expression: the single element, or the vector that a one-dimensional region holds."""
+        """As an expression: the single element, or the vector that a one-dimensional region
+        holds.
+        """
         indices: list[PrimExpr] = []
         for each in self.region:
             if not isinstance(each.extent, IntImm):
-                raise TypeMismatchError("A region of unknown size is no expression.", found=repr(self))
+                raise TypeMismatchError(
+                    "A region of unknown size is no expression.", found=repr(self)
+                )
             lanes = each.extent.value
-            indices.append(each.min if lanes == 1 else Ramp(each.min, const(1, each.min.dtype), lanes))
+            indices.append(
+                each.min if lanes == 1 else Ramp(each.min, const(1, each.min.dtype), lanes)
+            )
         return BufferLoad(self.buffer, indices)
 
 
@@ -226,7 +264,9 @@ def as_region(value: Any) -> BufferRegion:
         return full_region(value)
     if isinstance(value, BufferLoad):
         ranges = [
-            Range(min=i.base, extent=const(i.lanes, i.base.dtype)) if isinstance(i, Ramp) else _range(i, i)
+            Range(min=i.base, extent=const(i.lanes, i.base.dtype))
+            if isinstance(i, Ramp)
+            else _range(i, i)
             for i in value.indices
         ]
         return BufferRegion(value.buffer, ranges)
@@ -242,7 +282,9 @@ def full_region(buffer: Buffer) -> BufferRegion:
 
 @node
 class MatchBufferRegion(Node):
-    """Within a block, `buffer` is a view of the region `source`; its free strides and offset are bound from there."""
+    """Within a block, `buffer` is a view of the region `source`; its free strides and offset are
+    bound from there.
+    """
 
     buffer: Buffer = binder()
     source: BufferRegion = child(converter=as_region)
@@ -262,7 +304,9 @@ def decl_buffer(
     buffer_type: str = "",
     axis_separators: Any = None,
 ) -> Buffer:
-    """A new buffer; without `data` it gets a pointer variable of its own, in storage `scope` ("" means global)."""
+    """A new buffer; without `data` it gets a pointer variable of its own, in storage `scope` (""
+    means global).
+    """
     kind = DataType(dtype or "float32")
     if data is None:
         data = Var(name, PointerType(PrimType(kind), scope))

@@ -26,14 +26,19 @@ def _return_type(value: Any) -> Type:
 class PrimFunc(BaseFunc):
     """A loop function: `body` runs with `params` bound to the arguments.
 
-    A parameter that is a key of `buffer_map` is a tensor argument, seen through that buffer; any other is a scalar.
-    Symbolic dimensions in the buffers' shapes are defined there, and bound by the first tensor that shows them.
-    `ret_type` is empty for functions that return nothing. `params` may be given as buffers, whose handles are made.
+    A parameter that is a key of `buffer_map` is a tensor argument, seen through that buffer; any
+    other is a scalar. Symbolic dimensions in the buffers' shapes are defined there, and bound by
+    the first tensor that shows them. `ret_type` is empty for functions that return nothing.
+    `params` may be given as buffers, whose handles are made.
     """
 
     params: tuple[Var, ...] = binder(converter=tuple)
     body: Stmt = child()
-    ret_type: Type = data(default=None, converter=_return_type, key=lambda t: (type(t).__name__, str(getattr(t, "dtype", ""))))
+    ret_type: Type = data(
+        default=None,
+        converter=_return_type,
+        key=lambda t: (type(t).__name__, str(getattr(t, "dtype", ""))),
+    )
     buffer_map: Map = binder(default=None, converter=lambda m: m if isinstance(m, Map) else Map(m))
     visit_order = ("params", "buffer_map", "body", "ret_type", "attrs", "struct_info_", "span")
 
@@ -79,7 +84,9 @@ class PrimFunc(BaseFunc):
         return tuple([self.buffer_map[p] for p in self.params if p in self.buffer_map])
 
     def specialize(self, values: Mapping[Var, Any]) -> PrimFunc:
-        """A copy in which parameters or symbolic dimensions have the given values; see `tir.specialize`."""
+        """A copy in which parameters or symbolic dimensions have the given values; see
+        `tir.specialize`.
+        """
         return _specialize[0](self, values)
 
 

@@ -1,6 +1,7 @@
 """Statements of loop programs. Each class says what running it means.
 
-Order is program order unless a loop's kind says otherwise. `Block` and `BlockRealize` are in `tir.block`.
+Order is program order unless a loop's kind says otherwise. `Block` and `BlockRealize` are in
+`tir.block`.
 """
 
 from __future__ import annotations
@@ -40,17 +41,21 @@ def _for_kind(value: Any) -> ForKind:
     if not isinstance(value, str):
         return ForKind(value)
     if value not in _FOR_KINDS:
-        raise TypeMismatchError(f"There is no loop kind {value!r}.", cure=did_you_mean(value, _FOR_KINDS))
+        raise TypeMismatchError(
+            f"There is no loop kind {value!r}.", cure=did_you_mean(value, _FOR_KINDS)
+        )
     return _FOR_KINDS[value]
 
 
 @node
 class For(Stmt):
-    """Run `body` for each value of `loop_var` from `min`, `extent` of them (none when `extent` is not positive).
+    """Run `body` for each value of `loop_var` from `min`, `extent` of them (none when `extent` is
+    not positive).
 
-    Serial and unrolled: in order. Parallel: in any order or at once, on several threads; an iteration must not read
-    what another writes. Vectorized: all at once, a lane each; `extent` is constant. Thread-bound: on the axis
-    `thread_binding`. `annotations` are hints that do not change the meaning.
+    Serial and unrolled: in order. Parallel: in any order or at once, on several threads; an
+    iteration must not read what another writes. Vectorized: all at once, a lane each; `extent` is
+    constant. Thread-bound: on the axis `thread_binding`. `annotations` are hints that do not change
+    the meaning.
     """
 
     loop_var: Var = binder(converter=lambda var: var.var if isinstance(var, IterVar) else var)
@@ -60,7 +65,16 @@ class For(Stmt):
     body: Stmt = child()
     thread_binding: IterVar | None = binder(default=None)
     annotations: Attrs = child(default=EMPTY, converter=as_attrs)
-    visit_order = ("min", "extent", "loop_var", "thread_binding", "kind", "annotations", "body", "span")
+    visit_order = (
+        "min",
+        "extent",
+        "loop_var",
+        "thread_binding",
+        "kind",
+        "annotations",
+        "body",
+        "span",
+    )
 
 
 @node
@@ -92,7 +106,9 @@ class LetStmt(Stmt):
 
 @node
 class SeqStmt(Stmt):
-    """Statements one after another. Build it with `seq`, which keeps it flat and never of length one."""
+    """Statements one after another. Build it with `seq`, which keeps it flat and never of length
+    one.
+    """
 
     seq: tuple[Stmt, ...] = child(converter=tuple)
 
@@ -114,7 +130,8 @@ class Evaluate(Stmt):
 
 @node
 class BufferStore(Stmt):
-    """Store `value` into `buffer` at `indices`; a vector index in the last place stores lane by lane.
+    """Store `value` into `buffer` at `indices`; a vector index in the last place stores lane by
+    lane.
 
     Where `predicate` (a bool per lane) is given and false, nothing is written.
     """
@@ -148,7 +165,9 @@ class AssertStmt(Stmt):
 
 @node
 class AttrStmt(Stmt):
-    """A fact `attr_key` = `value` about `node` that holds while `body` runs (a thread extent, a pragma)."""
+    """A fact `attr_key` = `value` about `node` that holds while `body` runs (a thread extent, a
+    pragma).
+    """
 
     node: Any = child(converter=lambda value: StringImm(value) if isinstance(value, str) else value)
     attr_key: str = data()
@@ -158,7 +177,9 @@ class AttrStmt(Stmt):
 
 @node
 class Allocate(Stmt):
-    """Memory of `extents` elements of `dtype` for `buffer_var`, which lives while `body` runs (lowered programs)."""
+    """Memory of `extents` elements of `dtype` for `buffer_var`, which lives while `body` runs
+    (lowered programs).
+    """
 
     buffer_var: Var = binder()
     dtype: DataType = data(converter=DataType)
@@ -171,7 +192,11 @@ class Allocate(Stmt):
     def scope(self) -> str:
         """The storage scope."""
         annotation = self.buffer_var.type_annotation
-        return (annotation.storage_scope or "global") if isinstance(annotation, PointerType) else "global"
+        return (
+            (annotation.storage_scope or "global")
+            if isinstance(annotation, PointerType)
+            else "global"
+        )
 
 
 @node
@@ -189,7 +214,9 @@ class AllocateConst(Stmt):
 
 @node
 class DeclBuffer(Stmt):
-    """`buffer` is a view of memory that exists already, known while `body` runs (lowered programs)."""
+    """`buffer` is a view of memory that exists already, known while `body` runs (lowered
+    programs).
+    """
 
     buffer: Buffer = binder()
     body: Stmt = child(default=None)
@@ -206,7 +233,9 @@ class BufferRealize(Stmt):
 
 
 def seq(*statements: Any) -> Stmt:
-    """The statements in order: nested sequences are flattened, None left out, a single one stays itself."""
+    """The statements in order: nested sequences are flattened, None left out, a single one stays
+    itself.
+    """
     flat: list[Stmt] = []
     for each in statements:
         if each is None:
