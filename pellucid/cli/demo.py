@@ -14,7 +14,8 @@ from typing import cast
 
 from pellucid.cli.terminal import print_code, print_heading, print_json, progress
 from pellucid.demo.grid import can_draw, draw_grid
-from pellucid.demo.run import STEPS, Outcome, Report, run_demo
+from pellucid.demo.report import Report
+from pellucid.demo.run import STEPS, Outcome, run_demo
 
 EXAMPLES = """  pellucid demo
   pellucid demo --out demo-out    also draw demo-out/digits.png

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pellucid.demo.data import Digits, load_digits, reference_scores
 from pellucid.demo.model import DigitsMLP
 from pellucid.demo.race import in_turn
+from pellucid.demo.report import Report
 from pellucid.driver.build import build
 from pellucid.ir.module import IRModule
 from pellucid.relax.transform.bind_params import BindParams
@@ -22,46 +23,7 @@ from pellucid.runtime.device import cpu
 from pellucid.runtime.tensor import array
 from pellucid.runtime.vm import VirtualMachine
 
-LEAST_ACCURACY = 0.95
-# Two ways of adding the same 128 products differ by rounding; scores are of the order of ten.
-TOLERANCE = 1e-3
 STEPS = ("binding the weights", "compiling", "running on the images", "comparing with NumPy")
-
-
-@dataclass(frozen=True)
-class Report:
-    """What one run of the demo found. Times are medians in microseconds."""
-
-    images: int
-    right: int
-    largest_difference: float
-    same_predictions: int
-    compile_seconds: float
-    one_image_us: float
-    one_image_numpy_us: float
-    batch_image_us: float
-    batch_image_numpy_us: float
-    script: str
-
-    @property
-    def accuracy(self) -> float:
-        """The share of held-out images that are classified rightly."""
-        return self.right / self.images
-
-    def faults(self) -> list[str]:
-        """What is wrong with this run; empty when all is well."""
-        found: list[str] = []
-        if self.accuracy < LEAST_ACCURACY:
-            found.append(f"accuracy {self.accuracy:.1%} is below {LEAST_ACCURACY:.0%}")
-        if self.same_predictions < self.images:
-            found.append(f"{self.images - self.same_predictions} predictions differ from NumPy's")
-        if self.largest_difference > TOLERANCE:
-            found.append(f"scores differ from NumPy's by up to {self.largest_difference:g}")
-        return found
-
-    def to_json(self) -> dict[str, object]:
-        """The report as JSON-able data."""
-        return {**asdict(self), "accuracy": self.accuracy, "faults": self.faults()}
 
 
 @dataclass(frozen=True)
