@@ -45,13 +45,17 @@ class NativeFunction:
         try:
             return lift(self.function(*[lower(each) for each in args]))
         except Exception as error:
-            failure = error
-        raise failures.original(failure)
+            failure = failures.original(error)
+        try:
+            raise failure
+        finally:
+            # The frame is in the exception's traceback: no cycle that runs through native memory.
+            del failure
 
 
 def lower(value: Any) -> Any:
     """`value` as tvm_ffi takes it."""
-    kind: type[Any] = type(value)
+    kind = type(value)  # pyright: ignore[reportUnknownVariableType]
     if kind is Tensor:
         return value.handle
     if kind in _PLAIN:
@@ -75,7 +79,7 @@ def lower(value: Any) -> Any:
 
 def lift(value: Any) -> Any:
     """A value of tvm_ffi's as ours."""
-    kind: type[Any] = type(value)
+    kind = type(value)  # pyright: ignore[reportUnknownVariableType]
     core = ffi.core()
     if kind is core.Tensor:
         return wrap(value)
@@ -103,7 +107,12 @@ def native_callback(function: Callable[..., Any]) -> Any:
             return lower(function(*[_lift_argument(each) for each in args]))
         except BaseException as error:
             failure = failures.carried(error)
-        raise failure
+        try:
+            raise failure
+        finally:
+            # The frame is in the traceback of what `failure` carries: no cycle through native
+            # memory.
+            del failure
 
     return ffi.module().convert(call)
 
