@@ -7,7 +7,7 @@ info (see `relax.block_builder`). A `DataflowBlock` is free of effects and of co
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from pellucid.relax.struct_info import (
     shape_builders,
     shape_value,
 )
-from pellucid.runtime.tensor import Tensor
+from pellucid.runtime.tensor import Tensor, array
 from pellucid.support.errors import TypeMismatchError
 
 Expr = RelaxExpr
@@ -50,9 +50,7 @@ def as_relax_expr(value: Any) -> RelaxExpr:
     if isinstance(value, PrimExpr | bool | int | float | np.generic):
         return PrimValue(value)
     if isinstance(value, tuple | list):
-        if all(isinstance(each, RelaxExpr) for each in value):
-            return Tuple(value)
-        return Tuple([as_relax_expr(each) for each in value])
+        return Tuple(value)
     raise TypeMismatchError(
         "This is no graph expression.", found=f"{type(value).__name__}: {value!r:.80}"
     )
@@ -73,7 +71,7 @@ class ShapeExpr(Expr):
 
     def __getitem__(self, index: Any) -> Any:
         """One dimension, or several."""
-        return self.values[index]
+        return cast("Any", self.values[index])
 
     def __len__(self) -> int:
         """The number of dimensions."""
@@ -95,7 +93,7 @@ class Var(Expr):
 
     is_variable = True
     name_hint: str = meta()
-    struct_info_: StructInfo | None = child(default=None)
+    struct_info_: StructInfo | None = child(default=None, kw_only=True)
 
     def __init__(
         self,
@@ -117,6 +115,15 @@ class Var(Expr):
     def name(self) -> str:
         """The name hint, under its other usual attribute."""
         return self.name_hint
+
+    @property
+    def vid(self) -> Var:
+        """What a mutator's variable map goes by: the variable itself."""
+        return self
+
+    def __call__(self, *args: Any, attrs: Any = None) -> Call:
+        """A call of the function that this variable holds."""
+        return Call(self, args, attrs)
 
 
 def _shape_and_type(shape: Any, type_info: Any) -> StructInfo:
@@ -212,9 +219,10 @@ class ExternFunc(BaseFunc):
     """A function that lives outside the module, found by `global_symbol` when the program runs."""
 
     global_symbol: str = data()
+    struct_info_: StructInfo | None = child(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Nothing is known of its parameters."""
+        """Nothing is known of its parameters, unless a struct info was given."""
         if self.struct_info_ is None:
             self._init("struct_info_", FuncStructInfo.opaque_func())
 
@@ -260,7 +268,11 @@ class Tuple(Expr):
 
     def __getitem__(self, index: Any) -> Any:
         """A field."""
-        return self.fields[index]
+        return cast("Any", self.fields[index])
+
+    def __iter__(self) -> Any:
+        """The fields."""
+        return iter(self.fields)
 
     def __len__(self) -> int:
         """The number of fields."""
@@ -438,7 +450,7 @@ def const(value: Any, dtype: Any = None) -> Constant:
     if dtype is None and isinstance(value, bool | int | float | list | tuple):
         found = np.array(value)
         dtype = {"float64": "float32", "int64": "int32"}.get(str(found.dtype), str(found.dtype))
-    return Constant(Tensor.from_any(value, None if dtype is None else str(dtype)), info)
+    return Constant(array(value, dtype=None if dtype is None else str(dtype)), info)
 
 
 def extern(name: str, struct_info: StructInfo | None = None) -> ExternFunc:

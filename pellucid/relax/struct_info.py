@@ -8,7 +8,7 @@ derivation are in `relax.analysis`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from pellucid.ir.arithmetic import cast_to
 from pellucid.ir.dtype import UNKNOWN, DataType
@@ -154,9 +154,9 @@ shape_builders: list[Callable[[Any], RelaxExpr]] = []
 def _ndim_of(shape: Any) -> int:
     if shape is None:
         return -1
-    values = getattr(shape, "values", None)
+    values: Any = getattr(shape, "values", None)
     if isinstance(values, tuple):
-        return len(values)
+        return len(cast("tuple[Any, ...]", values))
     info = shape.struct_info_
     return info.ndim if isinstance(info, ShapeStructInfo) else -1
 
@@ -168,6 +168,10 @@ class TupleStructInfo(StructInfo):
     fields: tuple[StructInfo, ...] = child(converter=tuple)
 
 
+def _optional_tuple(value: Any) -> tuple[Any, ...] | None:
+    return None if value is None else tuple(value)
+
+
 @node
 class FuncStructInfo(StructInfo):
     """A function. `params` None means opaque: any arguments, result by `derive_func(call, context)`
@@ -177,9 +181,7 @@ class FuncStructInfo(StructInfo):
     whether calls are free of effects.
     """
 
-    params: tuple[StructInfo, ...] | None = binder(
-        converter=lambda p: None if p is None else tuple(p)
-    )
+    params: tuple[StructInfo, ...] | None = binder(converter=_optional_tuple)
     ret: StructInfo = child()
     purity: bool = data(default=True)
     derive_func: Any = data(default=None, key=lambda f: getattr(f, "name", f))
@@ -193,4 +195,5 @@ class FuncStructInfo(StructInfo):
         span: Any = None,
     ) -> FuncStructInfo:
         """The info of a function about whose parameters nothing is known."""
-        return FuncStructInfo(None, ret or ObjectStructInfo(), purity, derive_func, span=span)
+        del span
+        return FuncStructInfo(None, ret or ObjectStructInfo(), purity, derive_func)

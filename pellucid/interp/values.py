@@ -1,0 +1,94 @@
+"""How the interpreter holds values, and what conversion between dtypes means.
+
+A scalar integer is a Python int inside its dtype's range, a bool a Python bool, a float a NumPy (or
+ml_dtypes) scalar of
+its dtype, so that every operation rounds as the dtype does. A vector is a NumPy array of lanes. A
+pointer is a
+`memory.Pointer`, a string a str.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+import numpy as np
+
+from pellucid.ir.dtype import DataType
+from pellucid.runtime.dtypes import SCALARS
+from pellucid.support.errors import InterpreterError
+
+
+def numpy_dtype(dtype: DataType) -> np.dtype[Any]:
+    """The NumPy (or ml_dtypes) element type of a dtype's lanes."""
+    row = SCALARS.get(str(dtype.scalar))
+    if row is None:
+        raise InterpreterError(f"A value of dtype {dtype} cannot be held in an array.")
+    return row[2]
+
+
+def wrap(value: int, dtype: DataType) -> int:
+    """An integer brought into the range of `dtype` in two's complement."""
+    mask = (1 << dtype.bits) - 1
+    value &= mask
+    if dtype.is_int and value >> (dtype.bits - 1):
+        value -= 1 << dtype.bits
+    return value
+
+
+def hold(value: Any, dtype: DataType) -> Any:
+    """A computed scalar in the form in which values of `dtype` are held."""
+    if dtype.lanes > 1:
+        return np.asarray(value, dtype=numpy_dtype(dtype))
+    if dtype.is_bool:
+        return bool(value)
+    if dtype.is_integer:
+        return wrap(int(value), dtype)
+    if dtype.is_float:
+        return numpy_dtype(dtype).type(value)
+    return value
+
+
+def element(value: Any, dtype: DataType) -> Any:
+    """An array element (a NumPy scalar) in the form in which scalars of `dtype` are held."""
+    if dtype.is_bool:
+        return bool(value)
+    return int(value) if dtype.is_integer else value
+
+
+def convert(value: Any, source: DataType, target: DataType) -> Any:
+    """What `Cast` means; see `ir.scalar.Cast`."""
+    if source.lanes > 1:
+        lanes = cast("np.ndarray[Any, Any]", value)
+        converted = [convert(element(each, source), source.scalar, target.scalar) for each in lanes]
+        return np.array(converted, dtype=numpy_dtype(target))
+    if target.is_handle or source.is_handle:
+        return value
+    if target.is_bool:
+        return bool(value != 0)
+    if target.is_integer:
+        return _to_integer(value, source, target)
+    if source.is_float and source.bits > 32:
+        return numpy_dtype(target).type(value)
+    if source.is_float:
+        return np.float32(value).astype(numpy_dtype(target))
+    return _integer_to_float(int(value), source, target)
+
+
+def _to_integer(value: Any, source: DataType, target: DataType) -> int:
+    if not source.is_float:
+        return wrap(int(value), target)
+    number = float(value)
+    if math.isnan(number):
+        return 0
+    low, high = target.range()
+    if math.isinf(number):
+        return high if number > 0 else low
+    return min(max(math.trunc(number), low), high)
+
+
+def _integer_to_float(value: int, source: DataType, target: DataType) -> Any:
+    wide = np.uint64(value) if source.is_uint else np.int64(value)
+    if target.kind == "float" and target.bits >= 32:
+        return wide.astype(numpy_dtype(target))
+    return wide.astype(np.float32).astype(numpy_dtype(target))
