@@ -44,7 +44,7 @@ _MISSING: Any = object()
 class Field:
     """One field of a node class: its name, role, default, converter, and key for comparison."""
 
-    __slots__ = ("compute", "converter", "default", "key", "kw_only", "name", "role")
+    __slots__ = ("compute", "converter", "default", "key", "kw_only", "name", "renewed", "role")
 
     def __init__(
         self,
@@ -54,6 +54,7 @@ class Field:
         key: Callable[[Any], Any] | None = None,
         kw_only: bool = False,
         compute: Callable[[Any], Any] | None = None,
+        renewed: bool = False,
     ) -> None:
         self.name = ""
         self.role = role
@@ -62,6 +63,7 @@ class Field:
         self.key = key
         self.kw_only = kw_only
         self.compute = compute
+        self.renewed = renewed
 
 
 def child(
@@ -90,10 +92,18 @@ def data(
 
 
 def meta(
-    *, default: Any = _MISSING, converter: Callable[[Any], Any] | None = None, kw_only: bool = False
+    *,
+    default: Any = _MISSING,
+    converter: Callable[[Any], Any] | None = None,
+    kw_only: bool = False,
+    renewed: bool = False,
 ) -> Any:
-    """A value without meaning for the program, such as a name or a place."""
-    return Field(Role.META, default, converter, kw_only=kw_only)
+    """A value without meaning for the program, such as a name or a place.
+
+    `renewed`: it was found out from the other fields, so a rebuild that changes those starts again
+    from the default.
+    """
+    return Field(Role.META, default, converter, kw_only=kw_only, renewed=renewed)
 
 
 def derived(compute: Callable[[Any], Any], *, init: Literal[False] = False) -> Any:
@@ -218,8 +228,12 @@ class Node(metaclass=NodeMeta):
 
     def replace(self, **changes: Any) -> Any:
         """A copy with some fields changed (converters and checks run as in the constructor)."""
+        stale = any(field.name in changes and field.role is not Role.META for field in self._fields)
         values = {
-            field.name: changes.pop(field.name, getattr(self, field.name))
+            field.name: changes.pop(
+                field.name,
+                field.default if field.renewed and stale else getattr(self, field.name),
+            )
             for field in self._fields
             if field.role is not Role.DERIVED
         }
@@ -331,7 +345,7 @@ def _map_source(visited: list[Field], fields: list[Field]) -> str:
     values = [
         f"{field.name}={field.name if field.name in names else 'self.' + field.name}"
         for field in fields
-        if field.role is not Role.DERIVED
+        if field.role is not Role.DERIVED and not field.renewed
     ]
     body.append(f"    return self.__class__({', '.join(values)})")
     return "def map(self, use, define):\n" + "\n".join(body)

@@ -450,7 +450,7 @@ def const(value: Any, dtype: Any = None) -> Constant:
     if dtype is None and isinstance(value, bool | int | float | list | tuple):
         found = np.array(value)
         dtype = {"float64": "float32", "int64": "int32"}.get(str(found.dtype), str(found.dtype))
-    return Constant(array(value, dtype=None if dtype is None else str(dtype)), info)
+    return Constant(array(cast("object", value), dtype=None if dtype is None else str(dtype)), info)
 
 
 def extern(name: str, struct_info: StructInfo | None = None) -> ExternFunc:
