@@ -14,9 +14,9 @@ index >= 64) are pointers to a 24-byte header, followed by the fields of their k
 - `i32 __tvm_ffi_f(ptr handle, ptr args, i32 count, ptr result)`: the packed entry. `args` are
   `TVMFFIAny` *views* (borrowed). It checks everything that `Signature` says (count, kinds, rank,
   dtype, shape, compactness or strides, alignment, device) and returns 0 with `result` set to none;
-  on a failed check it raises the kind `CHECK_ERROR` with any message and returns -1: the Python
-  side then finds the exact words (`check.py`). Parameters come in the order of `Signature.params`.
-  A tensor argument is of type `TENSOR` or `DL_TENSOR_PTR`.
+  on a failed check it raises the kind `CHECK_ERROR` with `Signature.name` (and nothing else) as the
+  message and returns -1: the Python side then finds the exact words (`check.py`). Parameters come
+  in the order of `Signature.params`. A tensor argument is of type `TENSOR` or `DL_TENSOR_PTR`.
 - `i32 pellucid_raw_f(...)`: the body, without any check. One argument per parameter (a tensor:
   `ptr` to its first element, byte offset included; a scalar: its LLVM type), then one `i64` for
   each name in `Signature.symbols()` that no scalar parameter binds, in that order. Strides that are
@@ -30,10 +30,12 @@ index >= 64) are pointers to a 24-byte header, followed by the fields of their k
   (`SHAPE`), or none. A tensor argument that is returned as it came must be increased first. When
   the argument is a `DL_TENSOR_PTR` it raises `CHECK_ERROR`. Between its checks and its return it is
   inside a run: `pellucid_run_enter()` … `pellucid_run_leave()` on every path.
-- `pellucid_packed_handles_g`: an external, writable, zero-initialised array of `ptr`, one per name
-  in `GraphPlan.packed`: before the first call the runtime fills in the function objects, to be
-  called by `TVMFFIFunctionCall(handle, args, count, result)` (the result must be initialised to
-  none and released if it is an object).
+
+**Packed functions.** A loop or graph function `h` that calls some also exports
+`pellucid_packed_handles_h`: an external, writable,
+  zero-initialised array of `ptr`, one per name in `GraphPlan.packed`: before the first call the
+  runtime fills in the function objects, to be called by `TVMFFIFunctionCall(handle, args, count,
+  result)` (the result must be initialised to none and released if it is an object).
 
 **Constants**: `pellucid_constants`, an external, writable, zero-initialised array of `ptr`, one per
 constant of the executable: the runtime fills in tensor objects (`DLTensor` at `OBJECT_HEADER`),
