@@ -1,0 +1,7 @@
+"""Every function that builds a scalar intrinsic, in one place; see the files it comes from."""
+
+from __future__ import annotations
+
+from pellucid.tir.op_calls import *  # noqa: F403
+from pellucid.tir.op_integer import *  # noqa: F403
+from pellucid.tir.op_math import *  # noqa: F403
