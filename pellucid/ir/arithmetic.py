@@ -66,8 +66,9 @@ def const(value: Any, dtype: str | None = None) -> PrimExpr:
     if isinstance(value, PrimExpr):
         return value if dtype is None else cast_to(dtype, value)
     if isinstance(value, np.generic):
-        dtype = str(value.dtype) if dtype is None else dtype
-        value = value.item()
+        scalar = cast("Any", value)
+        dtype = str(scalar.dtype) if dtype is None else dtype
+        value = scalar.item()
     kind = DataType(dtype) if dtype is not None else _default_dtype(value)
     if kind.lanes > 1:
         return Broadcast(const(value, kind.scalar), kind.lanes)
@@ -459,12 +460,12 @@ _ARITY = {
     "shift_right": 2,
 }
 _BITS: dict[str, Callable[..., int]] = {
-    "bitwise_and": lambda p, q: p & q,
-    "bitwise_or": lambda p, q: p | q,
-    "bitwise_xor": lambda p, q: p ^ q,
-    "bitwise_not": lambda p: ~p,
-    "shift_left": lambda p, q: p << q,
-    "shift_right": lambda p, q: p >> q,
+    "bitwise_and": int.__and__,
+    "bitwise_or": int.__or__,
+    "bitwise_xor": int.__xor__,
+    "bitwise_not": int.__invert__,
+    "shift_left": int.__lshift__,
+    "shift_right": int.__rshift__,
 }
 for _name, _arity in _ARITY.items():
     register_op(f"tir.{_name}", arity=_arity, pure=True)

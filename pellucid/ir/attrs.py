@@ -40,10 +40,8 @@ def _entries(value: Any) -> tuple[tuple[str, Any], ...]:
         return ()
     if isinstance(value, Attrs):
         return value.entries
-    table = value if isinstance(value, Mapping) else dict(value)
-    return tuple(
-        sorted((str(key), freeze(each)) for key, each in cast("Mapping[str, Any]", table).items())
-    )
+    table: dict[Any, Any] = dict(value)
+    return tuple(sorted((str(key), freeze(each)) for key, each in table.items()))
 
 
 @node
@@ -114,7 +112,7 @@ class Attrs(Node):
         return Attrs({name: value for name, value in self.entries if name != key})
 
 
-Mapping.register(Attrs)
+cast("Any", Mapping).register(Attrs)
 EMPTY = Attrs()
 
 

@@ -37,7 +37,7 @@ class IRModule(Scriptable):
     def __init__(
         self,
         functions: Mapping[Any, BaseFunc] | None = None,
-        attrs: Mapping[str, Any] | None = None,
+        attrs: Mapping[str, Any] | Attrs | None = None,
         global_infos: Mapping[str, Any] | None = None,
     ) -> None:
         self._vars: dict[str, GlobalVar] = {}

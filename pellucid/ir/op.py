@@ -89,4 +89,8 @@ def register_op_attr(name: str, key: str, value: Any = None, *, override: bool =
     return decorate
 
 
-operators["op"] = lambda op: Op.get(op) if isinstance(op, str) else op
+def _as_op(op: Any) -> Any:
+    return Op.get(op) if isinstance(op, str) else op
+
+
+operators["op"] = _as_op

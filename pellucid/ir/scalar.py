@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from pellucid.ir.dtype import BOOL, HANDLE, INT32, DataType
 from pellucid.ir.node import Node, binder, child, data, meta, node
@@ -32,7 +32,7 @@ def as_expr(value: Any) -> PrimExpr:
 def as_exprs(values: Any) -> tuple[PrimExpr, ...]:
     """A tuple of scalar expressions; a single value counts as a tuple of one."""
     if isinstance(values, Iterable) and not isinstance(values, str | PrimExpr | IterVar):
-        return tuple([as_expr(value) for value in values])
+        return tuple([as_expr(value) for value in cast("Iterable[Any]", values)])
     return (as_expr(values),)
 
 

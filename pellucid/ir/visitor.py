@@ -62,7 +62,7 @@ class Visitor(_Dispatch):
 
     def visit(self, node: Any) -> Any:
         """Visit a node that stands in a child field."""
-        method = self._method(type(node))
+        method = self._method(node.__class__)
         if method is not None:
             return method(self, node)
         if not node.is_variable:
@@ -97,7 +97,7 @@ class Mutator(_Dispatch):
 
     def visit(self, node: Any) -> Any:
         """The replacement of a node that stands in a child field."""
-        method = self._method(type(node))
+        method = self._method(node.__class__)
         if method is not None:
             return method(self, node)
         if node.is_variable:
@@ -139,12 +139,7 @@ def pre_order(node: Node) -> Iterator[Any]:
         yield current
         if current.is_variable and not defined:
             continue
-        below: list[tuple[Any, bool]] = []
-        current.walk(
-            lambda each, below=below: below.append((each, False)),
-            lambda each, below=below: below.append((each, True)),
-        )
-        stack.extend(reversed(below))
+        stack.extend(reversed(_children_with_role(current)))
 
 
 def post_order_visit(node: Node, visit: Callable[[Any], None]) -> None:
@@ -157,8 +152,14 @@ def post_order_visit(node: Node, visit: Callable[[Any], None]) -> None:
             return
         seen.add(id(current))
         if not current.is_variable or defined:
-            current.walk(lambda each: go(each, False), lambda each: go(each, True))
+            current.walk(use, define)
         visit(current)
+
+    def use(each: Any) -> None:
+        go(each, False)
+
+    def define(each: Any) -> None:
+        go(each, True)
 
     go(node, True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from pellucid.ir.arithmetic import add, const, mul, sub
 from pellucid.ir.dtype import DataType
@@ -141,7 +141,9 @@ def strides_of(buffer: Buffer) -> tuple[PrimExpr, ...]:
 
 def index_buffer(buffer: Buffer, indices: Any) -> Any:
     """What `buffer[indices]` means: a `BufferLoad`, or a `BufferRegion` when there is a slice."""
-    items = indices if isinstance(indices, tuple | list) else (indices,)
+    items: list[Any] = (
+        list(cast("list[Any]", indices)) if isinstance(indices, tuple | list) else [indices]
+    )
     if len(items) != len(buffer.shape) and not (
         len(items) < len(buffer.shape) and _has_slice(items)
     ):
@@ -152,10 +154,9 @@ def index_buffer(buffer: Buffer, indices: Any) -> Any:
         )
     if not _has_slice(items):
         return BufferLoad(buffer, items)
-    full = [*items, *([slice(None)] * (len(buffer.shape) - len(items)))]
-    stepped = [i for i in full if isinstance(i, slice) and i.step is not None]
-    if stepped:
-        return BufferLoad(buffer, [_ramp(i) if isinstance(i, slice) else i for i in full])
+    full: list[Any] = [*items, *([slice(None)] * (len(buffer.shape) - len(items)))]
+    if any(isinstance(i, slice) and cast("Any", i).step is not None for i in full):
+        return BufferLoad(buffer, [_index(i) for i in full])
     return BufferRegion(
         buffer, [_range(i, extent) for i, extent in zip(full, buffer.shape, strict=True)]
     )
@@ -167,14 +168,22 @@ def _has_slice(items: Any) -> bool:
 
 def _range(index: Any, extent: PrimExpr) -> Range:
     if isinstance(index, slice):
-        begin = as_expr(const(0, extent.dtype) if index.start is None else index.start)
-        end = extent if index.stop is None else index.stop
+        part = cast("Any", index)
+        begin = as_expr(const(0, extent.dtype) if part.start is None else part.start)
+        end = extent if part.stop is None else as_expr(part.stop)
         return Range(min=begin, extent=sub(end, begin))
     low = as_expr(index)
     return Range(min=low, extent=const(1, low.dtype))
 
 
-def _ramp(index: slice) -> PrimExpr:
+def _index(index: Any) -> Any:
+    """An index as it is; a slice with a step becomes a vector of indices."""
+    if not isinstance(index, slice):
+        return index
+    return _ramp(cast("Any", index))
+
+
+def _ramp(index: Any) -> PrimExpr:
     lanes = sub(index.stop, index.start) // index.step
     if not isinstance(lanes, IntImm):
         raise TypeMismatchError(
