@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
 
-from pellucid.interp.loops import LoopInterpreter, ReturnValueError, run_prim_func
+from pellucid.interp.loops import packed_function, run_prim_func
 from pellucid.interp.match import ShapeValue, Symbols, match_value
 from pellucid.interp.memory import Storage, View, compact_strides
-from pellucid.interp.values import numpy_dtype
+from pellucid.interp.values import is_lanes, is_tuple, numpy_dtype
 from pellucid.ir.dtype import DataType
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.module import IRModule
@@ -25,13 +26,10 @@ from pellucid.ir.op import Op
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.relax import expr as rx
 from pellucid.relax import struct_info as si
-from pellucid.runtime.registry import get_global_func
 from pellucid.runtime.tensor import Tensor, array
 from pellucid.support.errors import InterpreterError, RunError, UnsupportedError
 from pellucid.support.recursion import allow_deep_recursion
 from pellucid.tir.function import PrimFunc
-
-__all__ = ["Interpreter", "LoopInterpreter", "ReturnValueError"]
 
 
 @dataclass(slots=True)
@@ -68,7 +66,7 @@ class Interpreter:
         self.module = module
 
     def __getitem__(self, name: str) -> Callable[..., Any]:
-        """The function of that name, on NumPy arrays, runtime tensors, numbers, and tuples of them."""
+        """The function of that name, on arrays, runtime tensors, numbers, and tuples of them."""
         function = self.module[name]
 
         def call(*args: Any) -> Any:
@@ -107,7 +105,7 @@ class Interpreter:
 
     def eval(self, expr: Any, frame: Frame) -> Any:
         """The value of an expression."""
-        rule = _RULES.get(type(expr))
+        rule = _RULES.get(expr.__class__)
         if rule is None:
             raise UnsupportedError(
                 f"The interpreter has no meaning for {type(expr).__name__}.", found=repr(expr)
@@ -188,7 +186,7 @@ class Interpreter:
 
     def call_packed(self, name: str, args: tuple[Any, ...]) -> Any:
         """Call a registered function with runtime tensors; what it wrote comes back."""
-        return _call_with_tensors(get_global_func(name), args)
+        return _call_with_tensors(packed_function(name), args)
 
     def find_kernel(self, name: str) -> PrimFunc | None:
         """The loop function of the module whose global symbol is `name`."""
@@ -221,16 +219,12 @@ def from_python(value: Any) -> Any:
         value = value.numpy()
     elif hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
-    if isinstance(value, np.ndarray):
+    if is_lanes(value):
         array = np.array(value, order="C")
         dtype = DataType(str(array.dtype))
         storage = Storage.of_array("argument", array)
         return View("argument", storage, 0, array.shape, compact_strides(array.shape), dtype)
-    if (
-        isinstance(value, tuple)
-        and value
-        and all(isinstance(v, int) for v in cast("tuple[Any, ...]", value))
-    ):
+    if is_tuple(value) and value and all(isinstance(v, int) for v in value):
         return ShapeValue(value)
     if isinstance(value, tuple | list):
         return tuple([from_python(each) for each in cast("list[Any]", value)])
@@ -265,7 +259,7 @@ def _result(outputs: list[View]) -> Any:
 
 def _dps_args(self: Interpreter, call: rx.Call, frame: Frame) -> tuple[Any, ...]:
     value = self.eval(call.args[1], frame)
-    return value if isinstance(value, tuple) and not isinstance(value, ShapeValue) else (value,)
+    return value if is_tuple(value) and not isinstance(value, ShapeValue) else (value,)
 
 
 def _tir_vars(self: Interpreter, call: rx.Call, frame: Frame, index: int) -> tuple[Any, ...]:
@@ -334,8 +328,12 @@ def _global_value(self: Interpreter, expr: Any, frame: Frame) -> Any:
     del frame
     function = self.module[expr]
     if isinstance(function, PrimFunc):
-        return lambda *args: self.run_kernel(function, args, expr.name_hint)
+        return partial(_call_kernel, self, function, expr.name_hint)
     return Closure(function, None, self)
+
+
+def _call_kernel(self: Interpreter, function: PrimFunc, name: str, *args: Any) -> Any:
+    return self.run_kernel(function, args, name)
 
 
 def _variable(self: Interpreter, expr: Any, frame: Frame) -> Any:
@@ -398,7 +396,7 @@ _RULES: dict[type[Any], Callable[[Interpreter, Any, Frame], Any]] = {
     rx.Call: Interpreter.call,
     rx.Function: _function_value,
     GlobalVar: _global_value,
-    rx.ExternFunc: lambda self, e, frame: get_global_func(e.global_symbol),
+    rx.ExternFunc: lambda self, e, frame: packed_function(e.global_symbol),
 }
 
 _OPERATORS: dict[str, Callable[[Interpreter, Any, Frame], Any]] = {

@@ -8,18 +8,19 @@ extents too. Works on functions with blocks as well as on lowered ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from pellucid.interp.memory import Pointer, Storage, View, compact_strides
 from pellucid.interp.scalar import ReturnValueError, ScalarEvaluator
-from pellucid.interp.values import element, numpy_dtype
+from pellucid.interp.values import element, is_lanes, numpy_dtype
 from pellucid.ir import scalar as ir
 from pellucid.ir.dtype import DataType
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.module import IRModule
 from pellucid.ir.prim_expr import PrimExpr
+from pellucid.runtime.dtypes import SCALARS
 from pellucid.runtime.registry import get_global_func
 from pellucid.runtime.tensor import Tensor
 from pellucid.support.errors import ArgumentError, InterpreterError, RunError, UnsupportedError
@@ -234,21 +235,21 @@ class LoopInterpreter(ScalarEvaluator):
 
     # Calls
 
-    def call(self, expr: ir.Call) -> Any:
+    def call(self, expr: Any) -> Any:
         """Calls that need memory, packed functions, or other functions of the module."""
         if isinstance(expr.op, GlobalVar):
             return self.call_function(expr)
-        rule = _MEMORY_CALLS.get(expr.op.name)  # type: ignore[attr-defined]
+        rule = _MEMORY_CALLS.get(expr.op.name)
         if rule is None:
             raise UnsupportedError(
-                f"The interpreter has no meaning for the intrinsic {expr.op.name}.",  # type: ignore[attr-defined]
+                f"The interpreter has no meaning for the intrinsic {expr.op.name}.",
                 found=repr(expr),
             )
         return rule(self, expr)
 
-    def call_function(self, expr: ir.Call) -> Any:
+    def call_function(self, expr: Any) -> Any:
         """A call of another loop function of the module."""
-        name = expr.op.name_hint  # type: ignore[attr-defined]
+        name = expr.op.name_hint
         if self.module is None or name not in self.module:
             raise InterpreterError(f"There is no function {name!r} to call.")
         return run_prim_func(
@@ -279,7 +280,7 @@ class LoopInterpreter(ScalarEvaluator):
 
 
 def _lane(indices: list[Any], lane: int) -> tuple[int, ...]:
-    return tuple([int(i[lane]) if isinstance(i, np.ndarray) else int(i) for i in indices])
+    return tuple([int(i[lane]) if is_lanes(i) else int(i) for i in indices])
 
 
 def _storage_as(storage: Storage, dtype: DataType) -> Storage:
@@ -297,57 +298,38 @@ def _storage_as(storage: Storage, dtype: DataType) -> Storage:
 
 def _array_view(buffer: Buffer, arg: Any, name: str) -> View:
     if isinstance(arg, Tensor):
-        arg = np.from_dlpack(arg) if arg.dtype not in _BY_BYTES else arg.numpy()
-    if not isinstance(arg, np.ndarray):
+        arg = arg.numpy() if arg.dtype in _BY_BYTES else np.from_dlpack(cast("Any", arg))
+    if not is_lanes(arg):
         raise ArgumentError(
-            f"{name}: argument {buffer.name!r} must be an array.", found=f"{type(arg).__name__}"
+            f"{name}: argument {buffer.name!r} must be an array.", found=type(arg).__name__
         )
-    names = {np.dtype(numpy_dtype(DataType(d))): d for d in _ARRAY_DTYPES}
-    dtype = names.get(arg.dtype)
+    dtype = _DTYPE_OF_ARRAY.get(arg.dtype)
     if dtype is None:
         raise ArgumentError(
             f"{name}: argument {buffer.name!r} has a dtype that tensors cannot have.",
             found=str(arg.dtype),
         )
-    size = arg.dtype.itemsize
-    strides = tuple(s // size for s in arg.strides)
+    shape = tuple(arg.shape)
     if arg.flags.c_contiguous or arg.size == 0:
-        return View(
-            buffer.name,
-            Storage.of_array(buffer.name, arg),
-            0,
-            arg.shape,
-            compact_strides(arg.shape),
-            DataType(dtype),
-        )
+        storage = Storage.of_array(buffer.name, arg)
+        return View(buffer.name, storage, 0, shape, compact_strides(shape), dtype)
     if not buffer.strides:
         raise ArgumentError(
             f"{name}: argument {buffer.name!r} is not compact.",
             cure="pass numpy.ascontiguousarray(x)",
         )
+    size = arg.dtype.itemsize
+    strides = tuple([int(s) // size for s in arg.strides])
     if any(s < 0 for s in strides):
         raise ArgumentError(f"{name}: argument {buffer.name!r} has negative strides.")
-    span = 1 + sum((extent - 1) * s for extent, s in zip(arg.shape, strides, strict=True))
+    span = 1 + sum((extent - 1) * s for extent, s in zip(shape, strides, strict=True))
     flat = np.lib.stride_tricks.as_strided(arg, (span,), (size,))
-    return View(
-        buffer.name,
-        Storage(buffer.name, flat, np.ones(span, bool)),
-        0,
-        arg.shape,
-        strides,
-        DataType(dtype),
-    )
+    storage = Storage(buffer.name, flat, np.ones(span, bool))
+    return View(buffer.name, storage, 0, shape, strides, dtype)
 
 
 _BY_BYTES = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
-_ARRAY_DTYPES = (
-    "bool",
-    *[f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)],
-    "float16",
-    "float32",
-    "float64",
-    *_BY_BYTES,
-)
+_DTYPE_OF_ARRAY = {row[2]: DataType(name) for name, row in SCALARS.items()}
 
 
 def _if(self: LoopInterpreter, statement: Any) -> None:
@@ -440,10 +422,14 @@ _STATEMENTS: dict[type[tir.Stmt], Callable[[LoopInterpreter, Any], None]] = {
 }
 
 
+def packed_function(name: str) -> Callable[..., Any]:
+    """The registered function of that name; an unknown name is an error."""
+    return cast("Callable[..., Any]", get_global_func(name))
+
+
 def _call_packed(self: LoopInterpreter, expr: ir.Call) -> Any:
     name, *args = expr.args
-    result = get_global_func(name.value)(*[self.argument(arg) for arg in args])
-    return result
+    return packed_function(name.value)(*[self.argument(arg) for arg in args])
 
 
 def _address_of(self: LoopInterpreter, expr: ir.Call) -> Pointer:

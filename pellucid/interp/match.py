@@ -15,6 +15,7 @@ import numpy as np
 
 from pellucid.interp.memory import View
 from pellucid.interp.scalar import ScalarEvaluator
+from pellucid.interp.values import is_tuple
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import Var
 from pellucid.relax import struct_info as si
@@ -79,7 +80,7 @@ def variables(expr: PrimExpr) -> list[Var]:
 
 
 def match_value(info: si.StructInfo | None, value: Any, symbols: Symbols, place: str) -> None:
-    """Check `value` against `info`, binding symbolic variables; an `ArgumentError` names `place`."""
+    """Check `value` against `info`, binding symbolic variables; errors name `place`."""
     if isinstance(info, si.TensorStructInfo):
         _match_tensor(info, value, symbols, place)
     elif isinstance(info, si.ShapeStructInfo):
@@ -92,11 +93,7 @@ def match_value(info: si.StructInfo | None, value: Any, symbols: Symbols, place:
         if info.value is not None and info.dtype.is_integer:
             symbols.match(info.value, int(value), place)
     elif isinstance(info, si.TupleStructInfo):
-        if (
-            not isinstance(value, tuple)
-            or isinstance(value, ShapeValue)
-            or len(value) != len(info.fields)
-        ):
+        if not is_tuple(value) or isinstance(value, ShapeValue) or len(value) != len(info.fields):
             raise ArgumentError(
                 f"{place} must be a tuple.",
                 expected=f"{len(info.fields)} fields",

@@ -82,7 +82,7 @@ class View:
         place = self.position(indices)
         if not self.storage.written[place]:
             raise InterpreterError(
-                f"Element {list(indices)} of the buffer {self.name!r} is read before it is written.",
+                f"Element {list(indices)} of {self.name!r} is read before it is written.",
                 cure="initialise it (T.init in a reduction), or check the order of the blocks",
             )
         return self.storage.values[place]

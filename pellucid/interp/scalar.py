@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.interp.memory import Pointer, Storage
-from pellucid.interp.values import convert, element, hold, numpy_dtype, wrap
+from pellucid.interp.values import convert, element, hold, is_lanes, numpy_dtype, wrap
 from pellucid.ir import scalar as ir
 from pellucid.ir.dtype import DataType
 from pellucid.ir.expr_base import GlobalVar
@@ -32,16 +32,16 @@ class ScalarEvaluator:
     def __init__(self) -> None:
         self.env: dict[ir.Var, Any] = {}
 
-    def eval(self, expr: PrimExpr) -> Any:
+    def eval(self, expr: Any) -> Any:
         """The value of an expression."""
-        rule = _RULES.get(type(expr))
+        rule = _RULES.get(expr.__class__)
         if rule is not None:
             return rule(self, expr)
-        function = _BINARY.get(type(expr))
+        function = _BINARY.get(expr.__class__)
         if function is None:
             return self.eval_other(expr)
-        a, b = self.eval(expr.a), self.eval(expr.b)  # type: ignore[attr-defined]
-        return binary(function, a, b, expr.a.dtype)  # type: ignore[attr-defined]
+        a, b = self.eval(expr.a), self.eval(expr.b)
+        return binary(function, a, b, expr.a.dtype)
 
     def eval_other(self, expr: PrimExpr) -> Any:
         """Expressions of higher levels; the loop interpreter adds loads."""
@@ -60,6 +60,10 @@ class ScalarEvaluator:
         return int(self.eval(expr))
 
 
+def _where(condition: Any, a: Any, b: Any) -> Any:
+    return np.where(condition, a, b)
+
+
 def _checked_divisor(b: Any) -> None:
     if np.any(np.asarray(b) == 0):
         raise InterpreterError("An integer is divided by zero.")
@@ -69,11 +73,11 @@ def _trunc_div(a: Any, b: Any) -> Any:
     if isinstance(a, int):
         return abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
     quotient = np.abs(a) // np.abs(b)
-    return np.where((a < 0) == (b < 0), quotient, -quotient)
+    return _where((a < 0) == (b < 0), quotient, -quotient)
 
 
 def _div(a: Any, b: Any) -> Any:
-    if isinstance(a, int) or (isinstance(a, np.ndarray) and a.dtype.kind in "iu"):
+    if isinstance(a, int) or (is_lanes(a) and a.dtype.kind in "iu"):
         _checked_divisor(b)
         return _trunc_div(a, b)
     return np.divide(a, b)
@@ -85,14 +89,14 @@ def _mod(a: Any, b: Any) -> Any:
 
 
 def _floor_div(a: Any, b: Any) -> Any:
-    if isinstance(a, int) or (isinstance(a, np.ndarray) and a.dtype.kind in "iu"):
+    if isinstance(a, int) or (is_lanes(a) and a.dtype.kind in "iu"):
         _checked_divisor(b)
         return a // b
     return np.floor(np.divide(a, b))
 
 
 def _floor_mod(a: Any, b: Any) -> Any:
-    if isinstance(a, int) or (isinstance(a, np.ndarray) and a.dtype.kind in "iu"):
+    if isinstance(a, int) or (is_lanes(a) and a.dtype.kind in "iu"):
         _checked_divisor(b)
         return a % b
     return a - np.floor(np.divide(a, b)) * b
@@ -175,8 +179,8 @@ def _not(self: ScalarEvaluator, expr: Any) -> Any:
 def _select(self: ScalarEvaluator, expr: Any) -> Any:
     condition = self.eval(expr.condition)
     true_value, false_value = self.eval(expr.true_value), self.eval(expr.false_value)
-    if isinstance(condition, np.ndarray):
-        return np.where(condition, true_value, false_value)
+    if is_lanes(condition):
+        return _where(condition, true_value, false_value)
     return true_value if condition else false_value
 
 
@@ -224,7 +228,7 @@ def _call(self: ScalarEvaluator, expr: Any) -> Any:
 
 
 def _numpy_argument(value: Any, dtype: DataType) -> Any:
-    if dtype.is_handle or isinstance(value, np.ndarray):
+    if dtype.is_handle or is_lanes(value):
         return value
     return numpy_dtype(dtype).type(value)
 
@@ -236,8 +240,8 @@ def _element_or_lanes(value: Any, dtype: DataType) -> Any:
 def _if_then_else(self: ScalarEvaluator, expr: Any) -> Any:
     condition, true_value, false_value = expr.args
     chosen = self.eval(condition)
-    if isinstance(chosen, np.ndarray):
-        return np.where(chosen, self.eval(true_value), self.eval(false_value))
+    if is_lanes(chosen):
+        return _where(chosen, self.eval(true_value), self.eval(false_value))
     return self.eval(true_value) if chosen else self.eval(false_value)
 
 

@@ -10,13 +10,23 @@ pointer is a
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 
 from pellucid.ir.dtype import DataType
 from pellucid.runtime.dtypes import SCALARS
 from pellucid.support.errors import InterpreterError
+
+
+def is_lanes(value: Any) -> TypeGuard[np.ndarray[Any, Any]]:
+    """Whether a value is a vector: a NumPy array of lanes."""
+    return isinstance(value, np.ndarray)
+
+
+def is_tuple(value: Any) -> TypeGuard[tuple[Any, ...]]:
+    """Whether a value is a tuple."""
+    return isinstance(value, tuple)
 
 
 def numpy_dtype(dtype: DataType) -> np.dtype[Any]:
