@@ -142,6 +142,20 @@ def pre_order(node: Node) -> Iterator[Any]:
         stack.extend(reversed(_children_with_role(current)))
 
 
+def _children_with_role(node: Node) -> list[tuple[Any, bool]]:
+    """The direct children of a node, each with whether it stands in a binder field."""
+    found: list[tuple[Any, bool]] = []
+
+    def use(each: Any) -> None:
+        found.append((each, False))
+
+    def define(each: Any) -> None:
+        found.append((each, True))
+
+    node.walk(use, define)
+    return found
+
+
 def post_order_visit(node: Node, visit: Callable[[Any], None]) -> None:
     """Call `visit` on every node of the tree once, children first."""
     allow_deep_recursion()
