@@ -9,7 +9,7 @@ stands bare binds it; every later one must agree.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -91,7 +91,7 @@ def match_value(info: si.StructInfo | None, value: Any, symbols: Symbols, place:
                 f"{place} must be a number.", expected=str(info.dtype), found=_kind(value)
             )
         if info.value is not None and info.dtype.is_integer:
-            symbols.match(info.value, int(value), place)
+            symbols.match(info.value, int(cast("int", value)), place)
     elif isinstance(info, si.TupleStructInfo):
         if not is_tuple(value) or isinstance(value, ShapeValue) or len(value) != len(info.fields):
             raise ArgumentError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -61,7 +61,7 @@ class ScalarEvaluator:
 
 
 def _where(condition: Any, a: Any, b: Any) -> Any:
-    return np.where(condition, a, b)
+    return cast("Any", np.where(condition, a, b))
 
 
 def _checked_divisor(b: Any) -> None:
