@@ -19,6 +19,7 @@ immutable; `==` and `hash` are identity.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
@@ -373,17 +374,28 @@ def node(cls: type[N]) -> type[N]:
         "map": _map_source(visited, fields),
     }
     for name, source in sources.items():
-        if name in cls.__dict__:
+        if name in cls.__dict__ or _inherits(cls, name):
             continue
         exec(source, scope)  # the text is generated above from field names alone
         function = scope[name]
         function.__qualname__ = f"{cls.__qualname__}.{name}"
         function.__module__ = cls.__module__
+        function.generated = True
         setattr(cls, name, function)
     cls.node_name = snake_name(cls.__name__)
     node_names.add(cls.node_name)
     node_classes[f"{cls.__module__}.{cls.__name__}"] = cls
     return cls
+
+
+def _inherits(cls: type[Node], name: str) -> bool:
+    """Whether a class without fields of its own takes over a method that its base wrote by hand."""
+    if inspect.get_annotations(cls):
+        return False
+    method = getattr(cls, name)
+    return not getattr(method, "generated", False) and any(
+        name in base.__dict__ for base in cls.__mro__[1:] if base not in (Node, object)
+    )
 
 
 def fields_of(cls: type[Node]) -> tuple[Field, ...]:

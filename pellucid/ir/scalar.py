@@ -89,6 +89,17 @@ def _type_key(annotation: Type) -> tuple[Any, ...]:
 class SizeVar(Var):
     """A variable known to be non-negative, such as a symbolic dimension."""
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            name: str,
+            dtype: str | Type = INT32,
+            span: Span | None = None,
+            *,
+            type_annotation: Any = None,
+        ) -> None: ...
+
 
 @node
 class IntImm(PrimExpr):

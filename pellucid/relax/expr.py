@@ -7,7 +7,7 @@ info (see `relax.block_builder`). A `DataflowBlock` is free of effects and of co
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from pellucid.relax.struct_info import (
     shape_builders,
     shape_value,
 )
+from pellucid.relax.symbolic import erase_unknown, signature_vars
 from pellucid.runtime.tensor import Tensor, array
 from pellucid.support.errors import TypeMismatchError
 
@@ -147,6 +148,18 @@ def _shape_and_type(shape: Any, type_info: Any) -> StructInfo:
 @node
 class DataflowVar(Var):
     """A variable that is known only inside its dataflow block."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            name_hint: str,
+            struct_info: Any = None,
+            dtype_info: Any = None,
+            span: Any = None,
+            *,
+            struct_info_: Any = None,
+        ) -> None: ...
 
 
 @node
@@ -394,7 +407,10 @@ class Function(BaseFunc):
                 )
         self._init("params", tuple(params))
         self._init("body", as_seq(body))
-        ret = ret_struct_info if ret_struct_info is not None else body.struct_info_
+        ret = ret_struct_info
+        if ret is None and body.struct_info_ is not None:
+            known = {*self.params, *signature_vars([each.struct_info for each in self.params])}
+            ret = erase_unknown(body.struct_info_, known.__contains__)
         self._init("ret_struct_info", ret)
         self._init("is_pure", bool(is_pure))
         self._init("attrs", as_attrs(attrs))
