@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pellucid.ir.dtype import BOOL, HANDLE, INT32, DataType
 from pellucid.ir.node import Node, binder, child, data, meta, node
