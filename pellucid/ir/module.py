@@ -32,7 +32,8 @@ class IRModule(Scriptable):
     private.
     """
 
-    __slots__ = ("__weakref__", "_functions", "_vars", "attrs", "global_infos")
+    # A module written as a class keeps the class's name.
+    __slots__ = ("__name__", "__weakref__", "_functions", "_vars", "attrs", "global_infos")
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class IRModule(Scriptable):
         attrs: Mapping[str, Any] | Attrs | None = None,
         global_infos: Mapping[str, Any] | None = None,
     ) -> None:
+        self.__name__ = "Module"
         self._vars: dict[str, GlobalVar] = {}
         self._functions: dict[str, BaseFunc] = {}
         self.attrs: Attrs = as_attrs(attrs)

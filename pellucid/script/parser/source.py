@@ -1,0 +1,65 @@
+"""The text of a script and its syntax tree, with exact places.
+
+In: text, as it stands in a file, a notebook cell or a string. Out: Python's syntax tree, and for each of its nodes a
+`Span` whose lines are the file's and whose columns count characters (Python's own count bytes).
+"""
+
+from __future__ import annotations
+
+import ast
+
+from pellucid.support.errors import ParseError
+from pellucid.support.span import Source, Span
+
+
+class ScriptSource:
+    """A script's text: `tree` is its syntax tree, `span(node)` the place of one of its nodes.
+
+    `name` is what pictures of places show; `first_line` is the file's number of the first line. An indented text is
+    parsed as it stands, so that columns and the contents of multi-line strings stay what they are in the file.
+    """
+
+    def __init__(self, text: str, name: str = "<script>", first_line: int = 1) -> None:
+        self.source = Source(name, text, first_line)
+        self._lines = text.split("\n")
+        indented = next((line for line in self._lines if line.strip()), "")[:1].isspace()
+        # The body of an `if` may be indented as it likes; the added line is taken off every line number.
+        self._shift = first_line - 1 - int(indented)
+        self._first = first_line
+        try:
+            tree = ast.parse(f"if 1:\n{text}" if indented else text)
+        except SyntaxError as error:
+            raise self._syntax_error(error) from error
+        body = tree.body
+        if indented and body and isinstance(body[0], ast.If):
+            body = body[0].body
+        self.body: list[ast.stmt] = body
+
+    def span(self, node: ast.AST) -> Span:
+        """The place of a node of this script's tree."""
+        line, column, end_line, end_column = (
+            node.lineno,  # pyright: ignore[reportAttributeAccessIssue]
+            node.col_offset,  # pyright: ignore[reportAttributeAccessIssue]
+            node.end_lineno,  # pyright: ignore[reportAttributeAccessIssue]
+            node.end_col_offset,  # pyright: ignore[reportAttributeAccessIssue]
+        )
+        first = line + self._shift
+        last = end_line + self._shift
+        return Span(
+            self.source, first, self._column(first, column), last, self._column(last, end_column)
+        )
+
+    def _column(self, line: int, offset: int) -> int:
+        """The character that stands `offset` bytes into a line."""
+        text = self._lines[line - self._first]
+        return offset if text.isascii() else len(text.encode()[:offset].decode())
+
+    def _syntax_error(self, error: SyntaxError) -> ParseError:
+        line = (error.lineno or 1) + self._shift
+        column = max(0, (error.offset or 1) - 1)
+        end = (error.end_lineno or 0) + self._shift
+        end_column = (error.end_offset or 0) - 1
+        if end != line or end_column <= column:
+            end_column = column + 1
+        span = Span(self.source, line, column, line, end_column)
+        return ParseError(f"This is not Python syntax: {error.msg}.", place=span)
