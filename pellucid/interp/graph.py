@@ -53,7 +53,7 @@ class Closure:
 
     def __call__(self, *args: Any) -> Any:
         """Call with interpreter values."""
-        return self.interpreter.apply(self.function, (*self.bound, *args), self.frame)
+        return self.interpreter.apply(self.function, (*args, *self.bound), self.frame)
 
 
 class Interpreter:
