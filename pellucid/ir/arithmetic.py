@@ -54,6 +54,7 @@ from pellucid.ir.scalar import (
     StringImm,
     Sub,
 )
+from pellucid.ir.structural import structural_equal
 from pellucid.support.errors import TypeMismatchError
 
 Number = int | float
@@ -248,6 +249,42 @@ def sub(a: Any, b: Any) -> PrimExpr:
     if not a.dtype.is_float and _is(b, 0):
         return a
     return Sub(a, b)
+
+
+def distance(begin: Any, end: Any) -> PrimExpr:
+    """`end - begin` of integers; what both have in common cancels, so that the distance from `b` to
+    `b + e` is `e`.
+    """
+    low, high = match_types(begin, end)
+    if isinstance(high, Add):
+        for part, other in ((high.a, high.b), (high.b, high.a)):
+            if structural_equal(part, low):
+                return other
+    terms: list[tuple[PrimExpr, int]] = []
+    constant = _add_terms(high, 1, terms) + _add_terms(low, -1, terms)
+    if low.dtype.is_integer and all(factor == 0 for _, factor in terms):
+        return _fold_int(low.dtype, constant) or sub(high, low)
+    return sub(high, low)
+
+
+def _add_terms(value: PrimExpr, factor: int, terms: list[tuple[PrimExpr, int]]) -> int:
+    """Add `factor * value` to a linear form: the terms in place, the constant as result."""
+    if isinstance(value, IntImm):
+        return factor * value.value
+    if isinstance(value, Add | Sub):
+        sign = 1 if isinstance(value, Add) else -1
+        left = _add_terms(value.a, factor, terms)
+        return left + _add_terms(value.b, sign * factor, terms)
+    if isinstance(value, Mul):
+        for part, other in ((value.a, value.b), (value.b, value.a)):
+            if isinstance(part, IntImm):
+                return _add_terms(other, factor * part.value, terms)
+    for index, (term, known) in enumerate(terms):
+        if structural_equal(term, value):
+            terms[index] = (term, known + factor)
+            return 0
+    terms.append((value, factor))
+    return 0
 
 
 def mul(a: Any, b: Any) -> PrimExpr:
@@ -534,6 +571,8 @@ operators.update(
     {
         "convert": convert,
         "cast": cast_to,
+        "distance": distance,
+        "match_types": match_types,
         "add": add,
         "sub": sub,
         "mul": mul,

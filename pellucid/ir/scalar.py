@@ -475,7 +475,8 @@ class Range(Node):
         if extent is None:
             if end is None:
                 begin, end = as_expr(begin).astype(as_expr(begin).dtype) * 0, begin
-            min, extent = begin, as_expr(end) - as_expr(begin)
+            min, stop = operators["match_types"](begin, end)
+            extent = operators["distance"](min, stop)
         self._init("min", as_expr(min))
         self._init("extent", as_expr(extent))
         self._init("span", span)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from pellucid.ir.arithmetic import add, const, mul, sub
+from pellucid.ir.arithmetic import add, const, distance, match_types, mul, sub
 from pellucid.ir.dtype import DataType
 from pellucid.ir.node import Node, binder, child, meta, node
 from pellucid.ir.node import data as data_field
@@ -169,9 +169,9 @@ def _has_slice(items: Any) -> bool:
 def _range(index: Any, extent: PrimExpr) -> Range:
     if isinstance(index, slice):
         part = cast("Any", index)
-        begin = as_expr(const(0, extent.dtype) if part.start is None else part.start)
-        end = extent if part.stop is None else as_expr(part.stop)
-        return Range(min=begin, extent=sub(end, begin))
+        stop = extent if part.stop is None else part.stop
+        begin, end = match_types(0 if part.start is None else part.start, stop)
+        return Range(min=begin, extent=distance(begin, end))
     low = as_expr(index)
     return Range(min=low, extent=const(1, low.dtype))
 
@@ -184,7 +184,7 @@ def _index(index: Any) -> Any:
 
 
 def _ramp(index: Any) -> PrimExpr:
-    lanes = sub(index.stop, index.start) // index.step
+    lanes = distance(index.start, index.stop) // index.step
     if not isinstance(lanes, IntImm):
         raise TypeMismatchError(
             "A strided slice needs a constant number of elements.", found=repr(lanes)
