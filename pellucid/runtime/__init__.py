@@ -1,3 +1,13 @@
-"""Tensors, packed functions, executables and the virtual machine: all that a compiled program
-needs to run.
+"""Tensors, packed functions, executables, the virtual machine: what a compiled program needs.
+
+It ships without the compiler and imports none of it. The public names are listed in `__init__.pyi`
+and loaded when they are first used. Inside the package nothing goes through these names.
 """
+
+from collections.abc import Callable
+from typing import cast
+
+import lazy_loader
+
+_Door = tuple[Callable[[str], object], Callable[[], list[str]], list[str]]
+__getattr__, __dir__, __all__ = cast("_Door", lazy_loader.attach_stub(__name__, __file__))

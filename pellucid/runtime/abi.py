@@ -16,7 +16,9 @@ index >= 64) are pointers to a 24-byte header, followed by the fields of their k
   dtype, shape, compactness or strides, alignment, device) and returns 0 with `result` set to none;
   on a failed check it raises the kind `CHECK_ERROR` with `Signature.name` (and nothing else) as the
   message and returns -1: the Python side then finds the exact words (`check.py`). Parameters come
-  in the order of `Signature.params`. A tensor argument is of type `TENSOR` or `DL_TENSOR_PTR`.
+  in the order of `Signature.params`. A tensor argument is of type `TENSOR` or `DL_TENSOR_PTR`, an
+  integer `INT` (or `BOOL`), a float `FLOAT` or `INT`, a bool `BOOL` or `INT`, a shape `SHAPE`. An
+  entry with parallel loops is inside a run, as described below for graph functions.
 - `i32 pellucid_raw_f(...)`: the body, without any check. One argument per parameter (a tensor:
   `ptr` to its first element, byte offset included; a scalar: its LLVM type), then one `i64` for
   each name in `Signature.symbols()` that no scalar parameter binds, in that order. Strides that are
@@ -32,10 +34,10 @@ index >= 64) are pointers to a 24-byte header, followed by the fields of their k
   inside a run: `pellucid_run_enter()` … `pellucid_run_leave()` on every path.
 
 **Packed functions.** A loop or graph function `h` that calls some also exports
-`pellucid_packed_handles_h`: an external, writable,
-  zero-initialised array of `ptr`, one per name in `GraphPlan.packed`: before the first call the
-  runtime fills in the function objects, to be called by `TVMFFIFunctionCall(handle, args, count,
-  result)` (the result must be initialised to none and released if it is an object).
+`pellucid_packed_handles_h`: an external, writable, zero-initialised array of `ptr`, one per name in
+`Kernel.packed` or `GraphPlan.packed`. Before the first call the runtime fills in the function
+objects, to be called by `TVMFFIFunctionCall(handle, args, count, result)`; the result must be
+initialised to none, and released if it is an object. A tensor handed to them owns its storage.
 
 **Constants**: `pellucid_constants`, an external, writable, zero-initialised array of `ptr`, one per
 constant of the executable: the runtime fills in tensor objects (`DLTensor` at `OBJECT_HEADER`),

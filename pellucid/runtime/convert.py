@@ -23,7 +23,7 @@ from pellucid.runtime.signature import (
     TensorSpec,
     TupleSpec,
 )
-from pellucid.runtime.tensor import Tensor, array
+from pellucid.runtime.tensor import Tensor, array, wrap
 from pellucid.support.errors import ArgumentError, InternalError
 
 
@@ -44,6 +44,28 @@ def convert(signature: Signature, args: Sequence[object], *, copies: bool = Fals
     # The words come from the one place that has them.
     check.check(signature, args, copies=copies)
     raise InternalError(f"an argument of {signature.name} could not be handed over, but fits")
+
+
+def ours(signature: Signature, args: Sequence[object], *, copies: bool = False) -> list[Any]:
+    """`args` as values of this package: arrays as tensors, numbers and shapes as Python's own;
+    checked.
+    """
+    check.check(signature, args, copies=copies)
+    return [_ours(spec, value, copies) for spec, value in zip(signature.params, args, strict=True)]
+
+
+def _ours(spec: Spec, value: Any, copies: bool) -> Any:
+    if isinstance(spec, TensorSpec):
+        may_copy = copies and not spec.writable and spec.strides is None
+        return wrap(_value(value, writable=spec.writable, may_copy=may_copy))
+    if isinstance(spec, TupleSpec):
+        fields = zip(spec.fields, value, strict=True)
+        return tuple(_ours(field, each, copies) for field, each in fields)
+    if isinstance(spec, ScalarSpec):
+        return _number(spec, value)
+    if isinstance(spec, ShapeSpec):
+        return values.Shape(int(each) for each in value)
+    return value
 
 
 class _Refused(Exception):

@@ -93,7 +93,7 @@ def device(kind: str | Device, index: int | None = None) -> Device:
     return Device(name, number)
 
 
-def from_dlpack(device_type: int, device_id: int) -> Device:
+def device_of_dlpack(device_type: int, device_id: int) -> Device:
     """The device that DLPack numbers so."""
     name = _NAMES.get(device_type)
     if name is None:

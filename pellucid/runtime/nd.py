@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pellucid.runtime.device import cpu, device
-from pellucid.runtime.tensor import NDArray, Tensor, array, empty, from_dlpack, zeros
-
-tensor = array
+from pellucid.runtime.tensor import NDArray, Tensor, array, empty, from_dlpack, tensor, zeros
 
 __all__ = [
     "NDArray",

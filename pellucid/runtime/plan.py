@@ -283,7 +283,7 @@ def plan_from_json(data: object) -> GraphPlan:
         result=record.integer("result", 0, MAX_REGISTERS),
         arena_bytes=record.dim("arena_bytes"),
         native_symbol=record.optional_text("native_symbol"),
-        packed=_texts(record.items("packed", MAX_STEPS), "packed"),
+        packed=record.texts("packed", MAX_STEPS),
     )
     check_plan(plan)
     return plan
@@ -414,13 +414,6 @@ def _registers(items: list[object]) -> tuple[int, ...]:
         if type(each) is not int or not 0 <= each < MAX_REGISTERS:
             raise ArtifactError("A step names a register that is not one.", found=repr(each)[:80])
     return tuple(cast("list[int]", items))
-
-
-def _texts(items: list[object], key: str) -> tuple[str, ...]:
-    for each in items:
-        if not isinstance(each, str):
-            raise ArtifactError(f"The field {key!r} of a plan lists names.", found=repr(each)[:80])
-    return tuple(cast("list[str]", items))
 
 
 def _literal(value: object) -> str | int | float | bool | None:

@@ -86,6 +86,10 @@ def register_func(name: Any, f: Any = None, override: bool = False) -> Any:
     return _register(name, f, override)
 
 
+register_global_func = register_func
+"""Today's name of `register_func`."""
+
+
 def _register(name: str, function: Any, override: bool) -> Any:
     if not callable(function):
         raise RegistryError(

@@ -283,6 +283,14 @@ class Record:
             raise self._wrong(key, f"at most {limit} items", f"{len(found)} items")
         return found
 
+    def texts(self, key: str, limit: int) -> tuple[str, ...]:
+        """The strings in field `key`, at most `limit`."""
+        found = self.items(key, limit)
+        for each in found:
+            if not isinstance(each, str):
+                raise self._wrong(key, "a list of strings", each)
+        return tuple(cast("list[str]", found))
+
     def dim(self, key: str) -> Dim:
         """The dimension in field `key`."""
         return dims.from_json(self.get(key), f"field {key!r}")

@@ -15,9 +15,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from pellucid.runtime import arrays, device, dtypes
+from pellucid.runtime import arrays, dtypes
 from pellucid.runtime.arrays import AnyArray
-from pellucid.runtime.device import Device
+from pellucid.runtime.device import Device, device_of_dlpack, require_cpu
 from pellucid.runtime.support_library import support_library
 from pellucid.support.errors import ArgumentError, TypeMismatchError
 
@@ -69,7 +69,7 @@ class Tensor:
     @property
     def device(self) -> Device:
         """Where it is."""
-        return device.from_dlpack(*self.handle.__dlpack_device__())
+        return device_of_dlpack(*self.handle.__dlpack_device__())
 
     @property
     def data_ptr(self) -> int:
@@ -97,7 +97,7 @@ class Tensor:
         returns it.
         """
         if isinstance(target, Device):
-            device.require_cpu(target)
+            require_cpu(target)
             target = empty(self.shape, self.dtype)
         return target.copyfrom(self)
 
@@ -226,9 +226,9 @@ _allocate = object.__new__
 
 def wrap(handle: Any) -> Tensor:
     """Our tensor for a tvm_ffi tensor."""
-    tensor = _allocate(Tensor)
-    tensor.handle = handle
-    return tensor
+    made = _allocate(Tensor)
+    made.handle = handle
+    return made
 
 
 def empty(
@@ -237,7 +237,7 @@ def empty(
     """A tensor whose elements are not set, aligned to 64 bytes. `MemoryError` when there is no
     room.
     """
-    _require_cpu(device)
+    require_cpu(device)
     extents = _extents(shape)
     try:
         return wrap(support_library().empty(dtypes.packed(dtype), *extents))
@@ -249,13 +249,17 @@ def array(values: object, device: Device | str | None = None, dtype: str | None 
     """A new tensor with the elements of `values`: NumPy or torch, a tensor of ours, a list, a
     number.
     """
-    _require_cpu(device)
+    require_cpu(device)
     source = _as_numpy(values)
     name = dtypes.from_numpy(source.dtype) if dtype is None else str(dtype)
     result = empty(source.shape, name)
     # Mixing kinds (float to int, say) is what a given dtype asks for.
     np.copyto(arrays.numpy_view(result.handle), source, casting="unsafe")
     return result
+
+
+tensor = array
+"""Today's name of `array`."""
 
 
 def from_dlpack(source: Any) -> Tensor:
@@ -285,13 +289,9 @@ def zeros(
     return result
 
 
-def _require_cpu(where: Device | str | None) -> None:
-    device.require_cpu(where)
-
-
-def _on_cpu(tensor: Tensor) -> Tensor:
-    device.require_cpu(tensor.device)
-    return tensor
+def _on_cpu(result: Tensor) -> Tensor:
+    require_cpu(result.device)
+    return result
 
 
 def _extents(shape: Sequence[int] | int) -> tuple[int, ...]:

@@ -97,6 +97,17 @@ def lift(value: Any) -> Any:
     return value
 
 
+def ours(value: Any) -> Any:
+    """What a Python function returned, with arrays as tensors of ours, also inside tuples."""
+    if isinstance(value, np.ndarray) or arrays.is_torch(value):
+        return wrap(lower(value))
+    if isinstance(value, (tuple, list)) and not isinstance(value, Shape):
+        return tuple(ours(each) for each in cast("tuple[object, ...]", value))
+    if isinstance(value, np.generic):
+        return cast("np.generic[Any]", value).item()
+    return value
+
+
 def native_callback(function: Callable[..., Any]) -> Any:
     """A tvm_ffi function that calls `function` with our values; its exceptions arrive whole at the
     outer caller.

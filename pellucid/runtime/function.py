@@ -1,0 +1,100 @@
+"""Compiled functions as Python calls them: unwrap the arguments, call the native entry, wrap the
+result.
+
+A call with tensors of ours takes the short way. Anything else is converted (`convert.py`);
+arguments that the native entry refuses are explained (`check.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pellucid.runtime import convert, failures, ffi
+from pellucid.runtime.signature import Signature
+from pellucid.runtime.tensor import wrap
+from pellucid.runtime.values import lift
+
+
+class CompiledFunction:
+    """A function with a native entry.
+
+    `native`: the entry as a tvm_ffi function. `copies`: arrays that are only read and not compact
+    are copied. `bind` is called once, before the first call (the packed functions that the code
+    calls are found then).
+    """
+
+    __slots__ = ("__weakref__", "_bind", "_tensor_class", "copies", "native", "signature")
+
+    def __init__(
+        self, signature: Signature, native: Any, *, copies: bool, bind: Callable[[], None] | None
+    ) -> None:
+        self.signature = signature
+        self.native = native
+        self.copies = copies
+        self._bind = bind
+        self._tensor_class = ffi.core().Tensor
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self.signature.name
+
+    def __call__(self, *args: Any) -> Any:
+        """Call it; `ArgumentError` where the arguments do not fit."""
+        if self._bind is not None:
+            self.ready()
+        try:
+            handles = [each.handle for each in args]
+        except AttributeError:
+            handles = convert.convert(self.signature, args, copies=self.copies)
+        try:
+            result = self.native(*handles)
+        except Exception as error:
+            failure = failures.original(error)
+        else:
+            if type(result) is self._tensor_class:
+                return wrap(result)
+            return None if result is None else lift(result)
+        try:
+            if isinstance(failure, failures.ArgumentsRefused):
+                return self._refused(args, handles, str(failure))
+            raise failure
+        finally:
+            # The frame is in the traceback of the exception: no cycle through native memory.
+            del failure
+
+    def strict(self) -> CompiledFunction:
+        """The same function, refusing arrays that are not compact instead of copying them."""
+        return CompiledFunction(self.signature, self.native, copies=False, bind=self.ready)
+
+    def ready(self) -> None:
+        """Find the packed functions that it calls, unless that is done."""
+        bind = self._bind
+        if bind is not None:
+            bind()
+            self._bind = None
+
+    def _refused(self, args: Sequence[Any], handles: list[Any], culprit: str) -> Any:
+        """Try again with compact copies where those differ; else say what does not fit."""
+        if self.copies and culprit == self.name:
+            copied = convert.convert(self.signature, args, copies=True)
+            if any(new is not old for new, old in zip(copied, handles, strict=True)):
+                return self._once_more(args, copied)
+        raise convert.refused(self.signature, args, culprit, copies=self.copies)
+
+    def _once_more(self, args: Sequence[Any], handles: list[Any]) -> Any:
+        try:
+            return lift(self.native(*handles))
+        except Exception as error:
+            failure = failures.original(error)
+        try:
+            if isinstance(failure, failures.ArgumentsRefused):
+                raise convert.refused(self.signature, args, str(failure), copies=self.copies)
+            raise failure
+        finally:
+            del failure
+
+    def __repr__(self) -> str:
+        """Its signature."""
+        return f"<compiled {self.signature.show()}>"
