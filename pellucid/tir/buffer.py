@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from pellucid.ir.arithmetic import add, const, distance, match_types, mul, sub
+from pellucid.ir.arithmetic import add, const, distance, match_types, mul
 from pellucid.ir.dtype import DataType
 from pellucid.ir.node import Node, binder, child, meta, node
 from pellucid.ir.node import data as data_field
