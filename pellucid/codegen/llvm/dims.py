@@ -35,7 +35,8 @@ class DimEmitter:
             return self.emit(dim[1])
         operands = [self.emit(each) for each in dim[1:]]
         if operator in ("add", "sub", "mul"):
-            return {"add": f.add, "sub": f.sub, "mul": f.mul}[operator](*operands)
+            combine = {"add": f.add, "sub": f.sub, "mul": f.mul}[operator]
+            return combine(operands[0], operands[1])
         if operator in ("floordiv", "floormod"):
             return self._division(operator, *operands)
         if operator in ("min", "max"):

@@ -41,8 +41,9 @@ class TensorArgument:
     object: Value
     dltensor: Value
     data: Value
-    shape: tuple[Value, ...]
+    shape: tuple[Value, ...] | None
     strides: tuple[Value, ...]
+    dtype: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,8 @@ class EntryChecks:
             self.match(dim, extent)
         for axis, (dim, stride) in enumerate(zip(spec.strides or (), strides, strict=True)):
             self.match_stride(dim, stride, extents[axis])
-        return TensorArgument(pointer, dltensor, data, extents, strides)
+        shape = extents if spec.rank >= 0 else None
+        return TensorArgument(pointer, dltensor, data, shape, strides, spec.dtype)
 
     def field(self, dltensor: Value, type_: str, offset: int) -> Value:
         """A field of a DLTensor."""
