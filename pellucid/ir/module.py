@@ -98,6 +98,11 @@ class IRModule(Scriptable):
         """How many functions there are."""
         return len(self._functions)
 
+    def get(self, key: str | GlobalVar, default: Any = None) -> Any:
+        """The function named by a string or a GlobalVar, or `default`."""
+        name = key.name_hint if isinstance(key, GlobalVar) else key
+        return self._functions.get(name, default)
+
     def keys(self) -> KeysView[GlobalVar]:
         """The GlobalVars."""
         return self.functions.keys()

@@ -174,6 +174,11 @@ def snake_name(class_name: str) -> str:
     return spaced.lower()
 
 
+@dataclass_transform(
+    eq_default=False,
+    frozen_default=True,
+    field_specifiers=(child, binder, data, meta, derived),
+)
 class NodeMeta(type):
     """Turns the annotated fields of a class body into slots before the class is made."""
 
@@ -352,11 +357,6 @@ def _map_source(visited: list[Field], fields: list[Field]) -> str:
     return "def map(self, use, define):\n" + "\n".join(body)
 
 
-@dataclass_transform(
-    eq_default=False,
-    frozen_default=True,
-    field_specifiers=(child, binder, data, meta, derived),
-)
 def node(cls: type[N]) -> type[N]:
     """Finish a node class: generate `__init__`, `walk` and `map` from the roles, and enter it in
     the table.

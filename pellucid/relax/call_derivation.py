@@ -12,7 +12,7 @@ from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.op import Op
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import BinaryOp, Cast, IntImm, SizeVar, Var
-from pellucid.ir.visitor import Mutator, substitute
+from pellucid.ir.visitor import Mutator
 from pellucid.relax.base_check import BaseCheckResult, prove_equal, struct_info_base_check
 from pellucid.relax.expr import Call, ExternFunc
 from pellucid.relax.struct_info import (
@@ -211,16 +211,20 @@ def prim_func_struct_info(function: PrimFunc) -> FuncStructInfo:
 
 
 def call_tir_ret_struct_info(
-    function: PrimFunc, args: list[StructInfo | None], outputs: int, tir_vars: tuple[PrimExpr, ...]
+    function: PrimFunc,
+    args: list[StructInfo | None],
+    outputs: int,
+    tir_vars: tuple[PrimExpr, ...],
+    name: str,
 ) -> list[StructInfo]:
     """The infos of the `outputs` last tensor parameters of a loop function, for these arguments.
 
-    An argument that cannot fit, or a wrong number of them, is a `TypeMismatchError`.
+    `name` is the function's in messages. An argument that cannot fit, or a wrong number of them, is
+    a `TypeMismatchError`.
     """
     info = prim_func_struct_info(function)
     params = list(info.params or ())
     expected = len(params) - outputs - len(tir_vars)
-    name = str(function.attrs.get("global_symbol", "the loop function"))
     if len(args) != expected:
         raise TypeMismatchError(
             f"The call of {name!r} has the wrong number of arguments.",
@@ -248,8 +252,3 @@ def same_dims(a: StructInfo, b: StructInfo) -> bool:
     if a.dtype != b.dtype or first is None or second is None or len(first) != len(second):
         return False
     return all(prove_equal(x, y) for x, y in zip(first, second, strict=True))
-
-
-def instantiate_dims(info: StructInfo, values: dict[Any, Any]) -> StructInfo:
-    """`info` with symbolic variables replaced by expressions."""
-    return substitute(info, values)

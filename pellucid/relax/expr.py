@@ -314,15 +314,16 @@ class TupleGetItem(Expr):
 
 @node
 class Binding(Node):
-    """Base of bindings."""
+    """Base of bindings: `var` stands for (a view of) `value` from here on."""
+
+    var: Var = binder()
+    value: Expr = child()
 
 
 @node
 class VarBinding(Binding):
     """`var = value`."""
 
-    var: Var = binder()
-    value: Expr = child()
     visit_order = ("value", "var", "span")
 
 
@@ -332,8 +333,6 @@ class MatchCast(Binding):
     the info are bound.
     """
 
-    var: Var = binder()
-    value: Expr = child()
     struct_info: StructInfo = binder()
     visit_order = ("value", "struct_info", "var", "span")
 

@@ -1,0 +1,25 @@
+"""Operators of the graph level, as functions that build calls: `relax.op.call_tir(...)`."""
+
+from pellucid.relax.call import (
+    call_builtin_with_ctx,
+    call_dps_packed,
+    call_packed,
+    call_pure_packed,
+    call_tir,
+    call_tir_inplace,
+    invoke_closure,
+    invoke_pure_closure,
+    make_closure,
+)
+
+__all__ = [
+    "call_builtin_with_ctx",
+    "call_dps_packed",
+    "call_packed",
+    "call_pure_packed",
+    "call_tir",
+    "call_tir_inplace",
+    "invoke_closure",
+    "invoke_pure_closure",
+    "make_closure",
+]
