@@ -689,7 +689,7 @@ def _last_uses(graph: GraphPlan) -> dict[int, list[int]]:
     return found
 
 
-def _const(self: GraphEmitter, step: Any) -> None:
+def _const(self: GraphEmitter, step: plan.Const) -> None:
     f = self.f
     if not self.module.has_global(abi.CONSTANTS_SYMBOL):
         kind = f"[{len(self.around.constants)} x ptr]"
@@ -709,7 +709,7 @@ def _const(self: GraphEmitter, step: Any) -> None:
     self.held[step.dst] = Tensor(data, extents, pointer, dtype)
 
 
-def _literal(self: GraphEmitter, step: Any) -> None:
+def _literal(self: GraphEmitter, step: plan.Literal) -> None:
     value = step.value
     if value is None:
         self.held[step.dst] = Nothing()
@@ -721,32 +721,32 @@ def _literal(self: GraphEmitter, step: Any) -> None:
         self.held[step.dst] = Number(self.f.fconst("double", value), "float64")
 
 
-def _make_prim(self: GraphEmitter, step: Any) -> None:
+def _make_prim(self: GraphEmitter, step: plan.MakePrim) -> None:
     value = self.f.cast("trunc", self.dim(step.value), register_type(step.dtype))
     self.held[step.dst] = Number(value, step.dtype)
 
 
-def _make_shape(self: GraphEmitter, step: Any) -> None:
+def _make_shape(self: GraphEmitter, step: plan.MakeShape) -> None:
     self.held[step.dst] = Shape(tuple([self.dim(each) for each in step.dims]))
 
 
-def _make_tuple(self: GraphEmitter, step: Any) -> None:
+def _make_tuple(self: GraphEmitter, step: plan.MakeTuple) -> None:
     self.held[step.dst] = Tuple(tuple([self.held[register] for register in step.regs]))
 
 
-def _get_item(self: GraphEmitter, step: Any) -> None:
+def _get_item(self: GraphEmitter, step: plan.GetItem) -> None:
     value = self.held[step.reg]
     if not isinstance(value, Tuple):
         raise TypeMismatchError(f"{self.graph.name}: a field is taken of what is no tuple.")
     self.held[step.dst] = value.fields[step.index]
 
 
-def _check_info(self: GraphEmitter, step: Any) -> None:
+def _check_info(self: GraphEmitter, step: plan.CheckInfo) -> None:
     what = f"{self.graph.name}: {step.context}"
     self.held[step.reg] = self.check_info(step.spec, self.held[step.reg], what)
 
 
-def _match_shape(self: GraphEmitter, step: Any) -> None:
+def _match_shape(self: GraphEmitter, step: plan.MatchShape) -> None:
     value, what = self.held[step.reg], f"{self.graph.name}: {step.context}"
     if isinstance(value, Tensor):
         extents = self.known_extents(value, len(step.dims), what)
