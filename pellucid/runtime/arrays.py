@@ -18,6 +18,9 @@ from pellucid.runtime.support_library import support_library
 
 AnyArray = np.ndarray[Any, np.dtype[Any]]
 
+# The element types that NumPy's DLPack knows, by their letters.
+_PLAIN = frozenset("?bBhHiIlLqQefd")
+
 
 def is_torch(value: object) -> bool:
     """Whether `value` is a torch tensor; never imports torch."""
@@ -32,6 +35,8 @@ def handle_of_numpy(array: AnyArray) -> Any:
     Raises `TypeMismatchError` for element types that tensors cannot have, `BufferError` where NumPy
     cannot share: another byte order, or strides that are not multiples of the element.
     """
+    if array.dtype.char in _PLAIN and array.dtype.isnative and array.flags.writeable:
+        return ffi.module().from_dlpack(array)
     dtype = dtypes.from_numpy(array.dtype)
     if not array.dtype.isnative:
         raise BufferError("an array in the other byte order cannot be shared without a copy")

@@ -8,7 +8,8 @@ refuses it and `check.py` explains.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -26,20 +27,33 @@ from pellucid.runtime.signature import (
 from pellucid.runtime.tensor import Tensor, array, wrap
 from pellucid.support.errors import ArgumentError, InternalError
 
+Converter = Callable[[Any], Any]
 
-def convert(signature: Signature, args: Sequence[object], *, copies: bool = False) -> list[Any]:
-    """What to hand to the native entry for `args`; `ArgumentError` where that cannot be made.
 
-    `copies`: arrays that are only read and not compact are copied (as graph functions do), instead
-    of refused.
+def converters(signature: Signature, *, copies: bool = False) -> tuple[Converter, ...]:
+    """One function per parameter: a Python value in, what the native entry is handed out.
+
+    `copies`: arrays that are only read and not compact are copied (as graph functions do), not
+    refused.
     """
-    if len(args) != len(signature.params):
+    return tuple(_converter(spec, copies) for spec in signature.params)
+
+
+def convert(
+    signature: Signature,
+    functions: tuple[Converter, ...],
+    args: Sequence[object],
+    *,
+    copies: bool = False,
+) -> list[Any]:
+    """What to hand to the native entry for `args`, by its `converters`; `ArgumentError` where that
+    cannot be made.
+    """
+    if len(args) != len(functions):
         check.check(signature, args, copies=copies)
     try:
-        return [
-            _one(spec, value, copies) for spec, value in zip(signature.params, args, strict=True)
-        ]
-    except _Refused:
+        return [function(value) for function, value in zip(functions, args, strict=True)]
+    except Refused:
         pass
     # The words come from the one place that has them.
     check.check(signature, args, copies=copies)
@@ -57,7 +71,7 @@ def ours(signature: Signature, args: Sequence[object], *, copies: bool = False) 
 def _ours(spec: Spec, value: Any, copies: bool) -> Any:
     if isinstance(spec, TensorSpec):
         may_copy = copies and not spec.writable and spec.strides is None
-        return wrap(_value(value, writable=spec.writable, may_copy=may_copy))
+        return wrap(_as_handle(_value(spec.writable, may_copy, value)))
     if isinstance(spec, TupleSpec):
         fields = zip(spec.fields, value, strict=True)
         return tuple(_ours(field, each, copies) for field, each in fields)
@@ -68,72 +82,95 @@ def _ours(spec: Spec, value: Any, copies: bool) -> Any:
     return value
 
 
-class _Refused(Exception):
+def _as_handle(value: Any) -> Any:
+    return (
+        arrays.handle_of_numpy(cast("AnyArray", value)) if isinstance(value, np.ndarray) else value
+    )
+
+
+class Refused(Exception):
     """An argument that must not reach native code."""
 
 
-def _one(spec: Spec, value: Any, copies: bool) -> Any:
+def _converter(spec: Spec, copies: bool) -> Converter:
     if isinstance(spec, ScalarSpec):
-        return _number(spec, value)
+        return partial(_number, spec)
     if isinstance(spec, ShapeSpec):
-        return _shape(value)
-    if isinstance(spec, TupleSpec) and isinstance(value, (tuple, list)):
-        fields = cast("tuple[object, ...]", value)
-        if len(fields) == len(spec.fields):
-            return tuple(
-                _one(field, each, copies) for field, each in zip(spec.fields, fields, strict=True)
-            )
-    writable = isinstance(spec, TensorSpec) and spec.writable
-    may_copy = copies and not writable and isinstance(spec, TensorSpec) and spec.strides is None
-    return _value(value, writable=writable, may_copy=may_copy)
+        return _shape
+    if isinstance(spec, TupleSpec):
+        return partial(_tuple, tuple(_converter(each, copies) for each in spec.fields))
+    if isinstance(spec, TensorSpec):
+        may_copy = copies and not spec.writable and spec.strides is None
+        return partial(_value, spec.writable, may_copy)
+    return partial(_value, False, False)
 
 
-def _value(value: Any, *, writable: bool, may_copy: bool) -> Any:
+def _tuple(fields: tuple[Converter, ...], value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        items = cast("tuple[Any, ...]", value)
+        if len(items) == len(fields):
+            return tuple(field(each) for field, each in zip(fields, items, strict=True))
+    return values.lower(value)
+
+
+def _value(writable: bool, may_copy: bool, value: Any) -> Any:
+    if type(value) is np.ndarray:
+        return _numpy(writable, may_copy, cast("AnyArray", value))
     if isinstance(value, Tensor):
         if may_copy and not value.handle.is_contiguous():
             return array(value).handle
         return value.handle
-    if isinstance(value, np.ndarray):
-        return _numpy(cast("AnyArray", value), writable=writable, may_copy=may_copy)
     if arrays.is_torch(value):
-        return _torch(value, may_copy=may_copy)
+        return _torch(may_copy, value)
+    if isinstance(value, np.ndarray):
+        return _numpy(writable, may_copy, np.asarray(cast("AnyArray", value)))
     return values.lower(value)
 
 
-def _numpy(value: AnyArray, *, writable: bool, may_copy: bool) -> Any:
-    flags = value.flags
-    if (writable and not flags.writeable) or not flags.aligned or not value.dtype.isnative:
-        raise _Refused
-    if value.dtype not in _KNOWN:
-        raise _Refused
-    if may_copy and not flags.c_contiguous:
-        return array(value).handle
-    if any(each % value.itemsize for each in value.strides):
-        raise _Refused
-    return arrays.handle_of_numpy(value)
-
-
+# The element types that NumPy's DLPack knows, by their letters.
+_PLAIN = frozenset("?bBhHiIlLqQefd")
 _KNOWN = frozenset(row[2] for row in dtypes.SCALARS.values())
 
 
-def _torch(value: Any, *, may_copy: bool) -> Any:
-    if value.device.type != "cpu" or str(value.layout) != "torch.strided":
-        raise _Refused
-    if str(value.dtype).removeprefix("torch.") not in dtypes.SCALARS:
-        raise _Refused
-    if may_copy and not value.is_contiguous():
-        value = value.contiguous()
-    # Pending conjugation or negation is not in the memory yet.
-    return arrays.handle_of_dlpack(value.resolve_conj().resolve_neg())
+def _numpy(writable: bool, may_copy: bool, value: AnyArray) -> Any:
+    flags, dtype = value.flags, value.dtype
+    if flags.c_contiguous and flags.writeable and flags.aligned:
+        if dtype.char in _PLAIN and dtype.isnative:
+            # tvm_ffi takes the array itself, and faster than through a tensor object.
+            return value
+    elif (writable and not flags.writeable) or not flags.aligned:
+        raise Refused
+    if dtype not in _KNOWN or not dtype.isnative:
+        raise Refused
+    if may_copy and not flags.c_contiguous:
+        return array(value).handle
+    if any(each % value.itemsize for each in value.strides):
+        raise Refused
+    return arrays.handle_of_numpy(value)
+
+
+def _torch(may_copy: bool, value: Any) -> Any:
+    try:
+        if value.requires_grad:
+            value = value.detach()
+        if may_copy and not value.is_contiguous():
+            value = value.contiguous()
+        if value.is_neg():
+            # A pending negation is not in the memory yet.
+            value = value.resolve_neg()
+        return ffi.module().from_dlpack(value)
+    except (RuntimeError, BufferError, TypeError, ValueError):
+        # Sparse, on another device, of an element type that DLPack does not have …
+        raise Refused from None
 
 
 def _number(spec: ScalarSpec, value: Any) -> Any:
     if isinstance(value, np.generic):
         value = cast("np.generic[Any]", value).item()
     if isinstance(value, (Tensor, np.ndarray)) or arrays.is_torch(value):
-        raise _Refused
+        raise Refused
     if type(value) is int and not -(2**63) <= value < 2**63:
-        raise _Refused
+        raise Refused
     if type(value) is int and spec.dtype.startswith(("float", "bfloat")):
         return float(value)
     if type(value) is int and spec.dtype == "bool" and value in (0, 1):

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pellucid.runtime import convert, failures, ffi
+from pellucid.runtime.convert import Refused
 from pellucid.runtime.signature import Signature
-from pellucid.runtime.tensor import wrap
+from pellucid.runtime.tensor import Tensor, wrap
 from pellucid.runtime.values import lift
 
 
@@ -24,7 +25,15 @@ class CompiledFunction:
     calls are found then).
     """
 
-    __slots__ = ("__weakref__", "_bind", "_tensor_class", "copies", "native", "signature")
+    __slots__ = (
+        "__weakref__",
+        "_bind",
+        "_converters",
+        "_tensor_class",
+        "copies",
+        "native",
+        "signature",
+    )
 
     def __init__(
         self, signature: Signature, native: Any, *, copies: bool, bind: Callable[[], None] | None
@@ -33,6 +42,7 @@ class CompiledFunction:
         self.native = native
         self.copies = copies
         self._bind = bind
+        self._converters = convert.converters(signature, copies=copies)
         self._tensor_class = ffi.core().Tensor
 
     @property
@@ -45,9 +55,12 @@ class CompiledFunction:
         if self._bind is not None:
             self.ready()
         try:
-            handles = [each.handle for each in args]
-        except AttributeError:
-            handles = convert.convert(self.signature, args, copies=self.copies)
+            handles = [
+                each.handle if type(each) is Tensor else lower(each)
+                for each, lower in zip(args, self._converters, strict=True)
+            ]
+        except (Refused, ValueError):
+            handles = self._convert(args)
         try:
             result = self.native(*handles)
         except Exception as error:
@@ -75,10 +88,13 @@ class CompiledFunction:
             bind()
             self._bind = None
 
+    def _convert(self, args: Sequence[Any]) -> list[Any]:
+        return convert.convert(self.signature, self._converters, args, copies=self.copies)
+
     def _refused(self, args: Sequence[Any], handles: list[Any], culprit: str) -> Any:
         """Try again with compact copies where those differ; else say what does not fit."""
         if self.copies and culprit == self.name:
-            copied = convert.convert(self.signature, args, copies=True)
+            copied = self._convert(args)
             if any(new is not old for new, old in zip(copied, handles, strict=True)):
                 return self._once_more(args, copied)
         raise convert.refused(self.signature, args, culprit, copies=self.copies)

@@ -171,8 +171,8 @@ class Stepper:
 
     def match_shape(self, frame: _Frame, step: MatchShape) -> None:
         """See `plan.MatchShape`."""
-        value = frame.registers[step.reg]
-        shape = value.shape if isinstance(value, Tensor) else cast("tuple[int, ...]", value)
+        value: Any = frame.registers[step.reg]
+        shape: tuple[int, ...] = value.shape if isinstance(value, Tensor) else values.Shape(value)
         if len(shape) != len(step.dims):
             raise RunError(
                 f"{step.context}: the number of dimensions is wrong.",
@@ -236,8 +236,8 @@ class Stepper:
 
     def get_item(self, frame: _Frame, step: GetItem) -> None:
         """See `plan.GetItem`."""
-        value = frame.registers[step.reg]
-        fields = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else ()
+        value: Any = frame.registers[step.reg]
+        fields = cast("tuple[Any, ...]", value) if type(value) is tuple else ()
         if step.index >= len(fields):
             raise RunError(
                 f"{frame.plan.name} takes field {step.index} of something that has none such.",
