@@ -52,8 +52,8 @@ def convert(
     if len(args) != len(functions):
         check.check(signature, args, copies=copies)
     try:
-        return [function(value) for function, value in zip(functions, args, strict=True)]
-    except Refused:
+        return [function(value) for function, value in zip(functions, args)]  # noqa: B905
+    except _Refused:
         pass
     # The words come from the one place that has them.
     check.check(signature, args, copies=copies)
@@ -88,7 +88,7 @@ def _as_handle(value: Any) -> Any:
     )
 
 
-class Refused(Exception):
+class _Refused(Exception):
     """An argument that must not reach native code."""
 
 
@@ -139,13 +139,13 @@ def _numpy(writable: bool, may_copy: bool, value: AnyArray) -> Any:
             # tvm_ffi takes the array itself, and faster than through a tensor object.
             return value
     elif (writable and not flags.writeable) or not flags.aligned:
-        raise Refused
+        raise _Refused
     if dtype not in _KNOWN or not dtype.isnative:
-        raise Refused
+        raise _Refused
     if may_copy and not flags.c_contiguous:
         return array(value).handle
     if any(each % value.itemsize for each in value.strides):
-        raise Refused
+        raise _Refused
     return arrays.handle_of_numpy(value)
 
 
@@ -161,16 +161,16 @@ def _torch(may_copy: bool, value: Any) -> Any:
         return ffi.module().from_dlpack(value)
     except (RuntimeError, BufferError, TypeError, ValueError):
         # Sparse, on another device, of an element type that DLPack does not have …
-        raise Refused from None
+        raise _Refused from None
 
 
 def _number(spec: ScalarSpec, value: Any) -> Any:
     if isinstance(value, np.generic):
         value = cast("np.generic[Any]", value).item()
     if isinstance(value, (Tensor, np.ndarray)) or arrays.is_torch(value):
-        raise Refused
+        raise _Refused
     if type(value) is int and not -(2**63) <= value < 2**63:
-        raise Refused
+        raise _Refused
     if type(value) is int and spec.dtype.startswith(("float", "bfloat")):
         return float(value)
     if type(value) is int and spec.dtype == "bool" and value in (0, 1):

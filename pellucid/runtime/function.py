@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pellucid.runtime import convert, failures, ffi
-from pellucid.runtime.convert import Refused
 from pellucid.runtime.signature import Signature
 from pellucid.runtime.tensor import Tensor, wrap
 from pellucid.runtime.values import lift
@@ -54,13 +53,12 @@ class CompiledFunction:
         """Call it; `ArgumentError` where the arguments do not fit."""
         if self._bind is not None:
             self.ready()
-        try:
-            handles = [
-                each.handle if type(each) is Tensor else lower(each)
-                for each, lower in zip(args, self._converters, strict=True)
-            ]
-        except (Refused, ValueError):
-            handles = self._convert(args)
+        handles: list[Any] = []
+        for each in args:
+            if type(each) is not Tensor:
+                handles = self._convert(args)
+                break
+            handles.append(each.handle)
         try:
             result = self.native(*handles)
         except Exception as error:

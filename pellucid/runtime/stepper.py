@@ -236,13 +236,14 @@ class Stepper:
 
     def get_item(self, frame: _Frame, step: GetItem) -> None:
         """See `plan.GetItem`."""
-        value: Any = frame.registers[step.reg]
-        fields = cast("tuple[Any, ...]", value) if type(value) is tuple else ()
+        value: object = frame.registers[step.reg]
+        kind = type(value).__name__
+        fields = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else ()
         if step.index >= len(fields):
             raise RunError(
                 f"{frame.plan.name} takes field {step.index} of something that has none such.",
                 expected=f"a tuple of at least {step.index + 1} fields",
-                found=f"a {type(value).__name__}",
+                found=f"a {kind}",
             )
         frame.registers[step.dst] = fields[step.index]
 
