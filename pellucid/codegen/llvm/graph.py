@@ -718,7 +718,7 @@ def _literal(self: GraphEmitter, step: plan.Literal) -> None:
     elif isinstance(value, int):
         self.held[step.dst] = Number(self.f.iconst("i64", value), "int64")
     else:
-        self.held[step.dst] = Number(self.f.fconst("double", value), "float64")
+        self.held[step.dst] = Number(self.f.fconst("double", float(value)), "float64")
 
 
 def _make_prim(self: GraphEmitter, step: plan.MakePrim) -> None:
