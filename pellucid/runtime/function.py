@@ -28,6 +28,7 @@ class CompiledFunction:
         "__weakref__",
         "_bind",
         "_converters",
+        "_keeps",
         "_tensor_class",
         "copies",
         "native",
@@ -35,12 +36,19 @@ class CompiledFunction:
     )
 
     def __init__(
-        self, signature: Signature, native: Any, *, copies: bool, bind: Callable[[], None] | None
+        self,
+        signature: Signature,
+        native: Any,
+        *,
+        copies: bool,
+        bind: Callable[[], None] | None,
+        keeps: object = None,
     ) -> None:
         self.signature = signature
         self.native = native
         self.copies = copies
         self._bind = bind
+        self._keeps = keeps
         self._converters = convert.converters(signature, copies=copies)
         self._tensor_class = ffi.core().Tensor
 
@@ -77,7 +85,9 @@ class CompiledFunction:
 
     def strict(self) -> CompiledFunction:
         """The same function, refusing arrays that are not compact instead of copying them."""
-        return CompiledFunction(self.signature, self.native, copies=False, bind=self.ready)
+        return CompiledFunction(
+            self.signature, self.native, copies=False, bind=self.ready, keeps=self
+        )
 
     def ready(self) -> None:
         """Find the packed functions that it calls, unless that is done."""

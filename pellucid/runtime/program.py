@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -97,10 +98,10 @@ class Program:
         if library is None:
             raise InternalError(f"the executable has no object code for {signature.name}")
         # The code refers to the constants: who may call it keeps both.
-        entry = ffi.function_at(library.address(symbol), (library, self.constants, self._kept))
+        entry = ffi.function_at(library.address(symbol), (library, self.constants))
         name = signature.name
         bind = partial(self._bind, name) if self._calls(name) or packed else None
-        return CompiledFunction(signature, entry, copies=copies, bind=bind)
+        return CompiledFunction(signature, entry, copies=copies, bind=bind, keeps=self)
 
     def _calls(self, name: str) -> list[str]:
         """The functions of the executable that the native code of `name` may call without an
@@ -148,7 +149,8 @@ class Program:
             return function.native
         if isinstance(function, registry.PackedFunction):
             return function.native()
-        return values.native_callback(function)
+        # A strong reference to this program would be a cycle through native memory.
+        return values.native_callback(_Late(weakref.ref(self), name))
 
     def __contains__(self, name: object) -> bool:
         """Whether the executable has a function `name`."""
@@ -169,6 +171,22 @@ class Program:
                 or f"register it before the call: @pellucid.register_func({name!r})",
             )
         return found
+
+
+class _Late:
+    """A function of a program that is found when it is called; holds no program alive."""
+
+    __slots__ = ("_name", "_program")
+
+    def __init__(self, program: weakref.ref[Program], name: str) -> None:
+        self._program = program
+        self._name = name
+
+    def __call__(self, *args: Any) -> Any:
+        program = self._program()
+        if program is None:
+            raise InternalError(f"{self._name} is called after its program is gone")
+        return program.function(self._name)(*args)
 
 
 def _store(address: int, handles: Sequence[int]) -> None:

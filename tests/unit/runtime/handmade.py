@@ -184,7 +184,16 @@ MAIN_BODY = f"""
   %double = load ptr, ptr @pellucid_packed_handles_main
   %rc = call i32 @TVMFFIFunctionCall(ptr %double, ptr %a.any, i32 2, ptr %r.any)
   %failed = icmp ne i32 %rc, 0
-  br i1 %failed, label %end, label %go
+  br i1 %failed, label %end, label %ignore
+ignore:
+  %r.type = load i32, ptr %r.any
+  %r.object = icmp sge i32 %r.type, {abi.OBJECT}
+  br i1 %r.object, label %release, label %go
+release:
+  %r.at = getelementptr i8, ptr %r.any, i64 8
+  %r = load ptr, ptr %r.at
+  %gone2 = call i32 @TVMFFIObjectDecRef(ptr %r)
+  br label %go
 go:
   %e3 = call i32 @pellucid_tensor_new(i32 1, ptr %shape0, i32 {FLOAT32}, ptr %result)
   %y.at = getelementptr i8, ptr %result, i64 8
