@@ -2,19 +2,16 @@
 with no Python between.
 
 In: a `GraphPlan`, and the signatures of the loop functions in the same LLVM module. Out:
-`__tvm_ffi_<name>`, with the
-conventions of `runtime/abi.py`. `why_not_native` says which plans are left to the stepper: those
-with closures,
-strings, values of unknown kind, and packed functions that return their result.
+`__tvm_ffi_<name>`, with the conventions of `runtime/abi.py`. Which plans can be compiled is in
+`graph_native.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from pellucid.codegen.llvm.dims import DimEmitter
 from pellucid.codegen.llvm.entry import (
     Argument,
     EntryChecks,
@@ -22,6 +19,9 @@ from pellucid.codegen.llvm.entry import (
     ShapeArgument,
     TensorArgument,
 )
+from pellucid.codegen.llvm.graph_base import Surroundings
+from pellucid.codegen.llvm.graph_branches import GraphBranches
+from pellucid.codegen.llvm.graph_native import native_functions
 from pellucid.codegen.llvm.graph_values import (
     NULL,
     Held,
@@ -33,125 +33,19 @@ from pellucid.codegen.llvm.graph_values import (
     Tuple,
     at,
     declare,
-    number_any,
-    store_any,
-    tensor_from_object,
 )
-from pellucid.codegen.llvm.text import Block, Function, Module
-from pellucid.codegen.llvm.types import register_type, split
+from pellucid.codegen.llvm.text import Module
+from pellucid.codegen.llvm.types import register_type
 from pellucid.codegen.llvm.value import Value
-from pellucid.runtime import abi, dims, dtypes, plan
-from pellucid.runtime.dims import Dim
+from pellucid.runtime import abi, dtypes, plan
 from pellucid.runtime.plan import GraphPlan, Step
-from pellucid.runtime.signature import (
-    ScalarSpec,
-    ShapeSpec,
-    Signature,
-    Spec,
-    TensorSpec,
-    TupleSpec,
-)
 from pellucid.support.errors import InternalError, TypeMismatchError
 
 STACK_ARENA = 16_384
-_MESSAGE_BYTES = 512
-_KNOWN_STEPS = (
-    plan.MatchShape,
-    plan.CheckInfo,
-    plan.MakeShape,
-    plan.MakePrim,
-    plan.Const,
-    plan.Alloc,
-    plan.CallKernel,
-    plan.CallGraph,
-    plan.MakeTuple,
-    plan.GetItem,
-    plan.If,
-)
 
 
-def why_not_native(graph: GraphPlan, native: set[str]) -> str | None:
-    """Why a plan cannot be compiled to a native entry, or None. `native` are the graph functions
-    that can.
-    """
-    for spec in graph.signature.params:
-        reason = _unknown_kind(spec)
-        if reason is not None:
-            return reason
-    for step in plan.walk(graph.steps):
-        if isinstance(step, plan.CallPacked) and not step.dps:
-            return f"the packed function {step.name!r} returns its result"
-        if isinstance(step, plan.Literal) and isinstance(step.value, str):
-            return "it handles strings"
-        if isinstance(step, plan.CheckInfo):
-            reason = _unknown_kind(step.spec)
-            if reason is not None:
-                return reason
-        if isinstance(step, plan.CallGraph) and step.function not in native:
-            return f"it calls {step.function!r}, which is stepped"
-        if not isinstance(step, (*_KNOWN_STEPS, plan.CallPacked, plan.Literal)):
-            return "it handles closures"
-    if graph.signature.result is None or _unknown_kind(graph.signature.result) is not None:
-        calls = any(
-            isinstance(s, plan.CallGraph) and s.function == graph.name
-            for s in plan.walk(graph.steps)
-        )
-        return "its result is of unknown kind" if calls else None
-    return None
-
-
-def _unknown_kind(spec: Spec) -> str | None:
-    if isinstance(spec, TensorSpec | ScalarSpec):
-        return None
-    if isinstance(spec, ShapeSpec):
-        return None if spec.rank >= 0 else f"the rank of {spec.name!r} is unknown"
-    if isinstance(spec, TupleSpec):
-        return next((r for r in map(_unknown_kind, spec.fields) if r is not None), None)
-    return f"the kind of {spec.name!r} is unknown"
-
-
-def native_functions(graphs: Mapping[str, GraphPlan]) -> dict[str, str | None]:
-    """For each graph function why it is not native, or None: a function is, when all it calls are.
-    """
-    native = set(graphs)
-    reasons: dict[str, str | None] = {}
-    while True:
-        reasons = {name: why_not_native(graph, native) for name, graph in graphs.items()}
-        left = {name for name, reason in reasons.items() if reason is None}
-        if left == native:
-            return reasons
-        native = left
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a graph function may refer to: loop functions, graph functions, and constants (each
-    a dtype and a shape).
-    """
-
-    kernels: Mapping[str, Signature]
-    graphs: Mapping[str, GraphPlan]
-    constants: Sequence[tuple[str, tuple[int, ...]]]
-
-
-class GraphEmitter:
+class GraphEmitter(GraphBranches):
     """Emits one graph function."""
-
-    def __init__(self, module: Module, graph: GraphPlan, around: Surroundings) -> None:
-        self.module = module
-        self.graph = graph
-        self.around = around
-        name = abi.ENTRY_PREFIX + graph.name
-        params = [("ptr", "handle"), ("ptr", "args"), ("i32", "count"), ("ptr", "result")]
-        self.f: Function = module.function(name, "i32", params)
-        self.refuse: Block = self.f.block("refuse")
-        self.fail: Block = self.f.block("fail")
-        self.held: dict[int, Held] = {}
-        self.owned: dict[int, Value] = {}
-        self.packed: list[str] = []
-        self.arena: Value | None = None
-        self.symbols: dict[str, Value] = {}
-        self.objects: Objects
 
     def emit(self) -> GraphPlan:
         """Emit the function; gives the plan with its native symbol."""
@@ -188,11 +82,6 @@ class GraphEmitter:
         self.raise_error(abi.CHECK_ERROR, self.module.string(self.graph.signature.name))
         self.f.ret(self.f.iconst("i32", -1))
 
-    def raise_error(self, kind: str, message: Value) -> None:
-        """Raise an error of `kind`."""
-        name = declare(self.module, "TVMFFIErrorSetRaisedFromCStr")
-        self.f.call(name, "void", [self.module.string(kind), message])
-
     def allocate_arena(self) -> Value | None:
         """The arena of this call: on the stack when it is small; gives what must be freed."""
         f, size = self.f, self.graph.arena_bytes
@@ -221,10 +110,6 @@ class GraphEmitter:
             self.f.call(free, "void", [self.f.load("ptr", frame, 8)])
         self.f.call(declare(self.module, "pellucid_run_leave"), "void", [])
 
-    def dim(self, value: Dim) -> Value:
-        """A dimension as an i64."""
-        return DimEmitter(self.f, self.symbols, self.fail).emit(value)
-
     def packed_handles(self) -> None:
         """The table of packed functions that the runtime fills in."""
         if self.packed:
@@ -234,58 +119,12 @@ class GraphEmitter:
                 name, kind, "zeroinitializer", align=8, constant=False, linkage="dso_local"
             )
 
-    # Steps
-
     def step(self, step: Step) -> None:
         """Emit one step."""
         rule = _STEPS.get(type(step))
         if rule is None:
             raise InternalError(f"{type(step).__name__} has no native form.")
         rule(self, step)
-
-    def check_status(self, status: Value) -> None:
-        """Go on only where a call answered zero; its error is raised already."""
-        fine = self.f.block("done")
-        self.f.branch_if(self.f.icmp("eq", status, 0), fine, self.fail)
-        self.f.start(fine)
-
-    def require(self, condition: Value, message: str, expected: Value, found: Value) -> None:
-        """Go on only where `condition` holds, else stop with a message that shows both numbers."""
-        if condition.constant == 1:
-            return
-        f = self.f
-        fine, wrong = f.block("fits"), f.block("differs")
-        f.branch_if(condition, fine, wrong)
-        f.start(wrong)
-        if not self.module.declared("snprintf"):
-            self.module.declare("snprintf", "i32", ["ptr", "i64", "ptr", "..."])
-        buffer = f.alloca("i8", _MESSAGE_BYTES, 1, "message")
-        plain = message.replace("%", "%%")
-        form = self.module.string(f"{plain}\n  expected: %lld\n  found: %lld")
-        size = f.iconst("i64", _MESSAGE_BYTES)
-        f.call(
-            "snprintf",
-            "i32",
-            [buffer, size, form, expected, found],
-            signature="i32 (ptr, i64, ptr, ...)",
-        )
-        self.raise_error(abi.RUN_ERROR, buffer)
-        f.branch(self.fail)
-        f.start(fine)
-
-    def match(self, bindings: dict[str, Value], dim: Dim, extent: Value, what: str) -> None:
-        """Bind a bare name, or check an extent; `what` begins the message."""
-        name = dims.bare_name(dim)
-        if name is not None and name not in bindings:
-            bindings[name] = extent
-            return
-        expected = DimEmitter(self.f, bindings, self.fail).emit(dim)
-        if expected.name == extent.name:
-            return
-        if expected.constant is not None and expected.constant == extent.constant:
-            return
-        same = self.f.icmp("eq", expected, extent)
-        self.require(same, f"{what} does not fit.", expected, extent)
 
     def alloc(self, step: plan.Alloc) -> None:
         """A new tensor, in the arena or on its own."""
@@ -306,344 +145,6 @@ class GraphEmitter:
         self.owned[step.dst] = self.objects.own(pointer)
         data = f.load("ptr", at(f, pointer, abi.OBJECT_HEADER + abi.DL_DATA), 8)
         self.held[step.dst] = Tensor(data, extents, pointer, step.dtype)
-
-    def extents_in_memory(self, extents: tuple[Value, ...]) -> Value:
-        """An array of i64 on the stack."""
-        if not extents:
-            return NULL
-        memory = self.f.alloca("i64", len(extents), 8, "extents")
-        for axis, extent in enumerate(extents):
-            self.f.store(extent, at(self.f, memory, 8 * axis), 8)
-        return memory
-
-    def any_slot(self, count: int = 1) -> Value:
-        """Room for `count` values of TVMFFIAny."""
-        return self.f.alloca(abi.LLVM_ANY, count, 8, "any")
-
-    def kernel(self, step: plan.CallKernel) -> None:
-        """A call of a loop function, after checking what its signature says of the extents."""
-        signature = self.around.kernels[step.function]
-        tensors = [self.held[register] for register in step.args]
-        numbers = [self.dim(each) for each in step.dims]
-        bindings: dict[str, Value] = {}
-        operands: list[Value] = []
-        later: list[tuple[Dim, Value, str]] = []
-        for spec in signature.params:
-            what = f"{self.graph.name}: argument {spec.name!r} of {step.function}"
-            if isinstance(spec, TensorSpec):
-                operands.append(self.kernel_tensor(spec, tensors.pop(0), bindings, later, what))
-            elif isinstance(spec, ScalarSpec):
-                operands.append(self.kernel_number(spec, tensors, numbers, bindings, what))
-            else:
-                raise TypeMismatchError(f"{what} is neither tensor nor number.")
-        for dim, extent, what in later:
-            self.match(bindings, dim, extent, what)
-        bound = {s.value for s in signature.params if isinstance(s, ScalarSpec)}
-        operands += [bindings[name] for name in signature.symbols() if name not in bound]
-        self.check_status(self.f.call(abi.RAW_PREFIX + step.function, "i32", operands))
-
-    def kernel_tensor(
-        self,
-        spec: TensorSpec,
-        value: Held,
-        bindings: dict[str, Value],
-        later: list[tuple[Dim, Value, str]],
-        what: str,
-    ) -> Value:
-        """One tensor operand of a kernel."""
-        if not isinstance(value, Tensor):
-            raise TypeMismatchError(f"{what} is not a tensor.", found=type(value).__name__)
-        extents = self.known_extents(value, spec.rank, what)
-        self.check_dtype(value, spec, what)
-        for axis, (dim, extent) in enumerate(zip(spec.shape or (), extents, strict=True)):
-            where = f"{what}: dimension {axis}"
-            if dims.bare_name(dim) is None and not isinstance(dim, int):
-                later.append((dim, extent, where))
-            else:
-                self.match(bindings, dim, extent, where)
-        if spec.strides is not None:
-            step: Value = self.f.iconst("i64", 1)
-            for dim, extent in zip(reversed(spec.strides), reversed(extents), strict=True):
-                self.match(bindings, dim, step, f"{what}: stride")
-                step = self.f.mul(step, extent)
-        return value.data
-
-    def known_extents(self, value: Tensor, rank: int, what: str) -> tuple[Value, ...]:
-        """The extents of a tensor that must have `rank` dimensions."""
-        if value.extents is not None:
-            if len(value.extents) != rank:
-                raise TypeMismatchError(
-                    f"{what} has the wrong rank.", expected=str(rank), found=str(len(value.extents))
-                )
-            return value.extents
-        assert value.object is not None
-        place = at(self.f, value.object, abi.OBJECT_HEADER + abi.DL_NDIM)
-        found = self.f.cast("sext", self.f.load("i32", place, 4), "i64")
-        wanted = self.f.iconst("i64", rank)
-        self.require(self.f.icmp("eq", found, rank), f"{what} has the wrong rank.", wanted, found)
-        return tensor_from_object(self.f, value.object, value.dtype, rank).extents or ()
-
-    def check_dtype(self, value: Tensor, spec: TensorSpec, what: str) -> None:
-        """Compare dtypes: here where both are known, else when the program runs."""
-        if spec.dtype is None or value.dtype == spec.dtype:
-            return
-        if value.dtype is not None:
-            raise TypeMismatchError(
-                f"{what} has the wrong dtype.", expected=spec.dtype, found=value.dtype
-            )
-        assert value.object is not None
-        place = at(self.f, value.object, abi.OBJECT_HEADER + abi.DL_DTYPE)
-        found = self.f.load("i32", place, 4)
-        code = dtypes.packed(spec.dtype)
-        wide = self.f.cast("sext", found, "i64")
-        message = f"{what} has the wrong dtype (as DLPack codes; {spec.dtype} is expected)."
-        self.require(self.f.icmp("eq", found, code), message, self.f.iconst("i64", code), wide)
-
-    def kernel_number(
-        self,
-        spec: ScalarSpec,
-        registers: list[Held],
-        numbers: list[Value],
-        bindings: dict[str, Value],
-        what: str,
-    ) -> Value:
-        """One scalar operand of a kernel: a dimension passed along, or a number in a register."""
-        f = self.f
-        if registers and isinstance(registers[0], Number):
-            number = registers.pop(0)
-            assert isinstance(number, Number)
-            if number.dtype != spec.dtype:
-                raise TypeMismatchError(
-                    f"{what} has the wrong dtype.", expected=spec.dtype, found=number.dtype
-                )
-            return number.value
-        value = numbers.pop(0)
-        if spec.value is not None:
-            self.match(bindings, spec.value, value, what)
-        return f.cast("trunc", value, register_type(spec.dtype))
-
-    def packed_call(self, step: plan.CallPacked) -> None:
-        """A destination-passing call of a packed function."""
-        f = self.f
-        if step.name not in self.packed:
-            self.packed.append(step.name)
-        table = Value("ptr", f"@{abi.PACKED_HANDLES_PREFIX}{self.graph.name}")
-        handle = f.load("ptr", at(f, table, 8 * self.packed.index(step.name)), 8)
-        operands, result = self.operands(step.args), self.any_slot()
-        store_any(f, abi.NONE, f.iconst("i64", 0), result)
-        call = declare(self.module, "TVMFFIFunctionCall")
-        count = f.iconst("i32", len(step.args))
-        self.check_status(f.call(call, "i32", [handle, operands, count, result]))
-        kind = f.load("i32", result, 8)
-        with f.when(f.icmp("sge", kind, abi.OBJECT)):
-            pointer = f.load("ptr", at(f, result, abi.ANY_VALUE), 8)
-            f.call(declare(self.module, "TVMFFIObjectDecRef"), "i32", [pointer])
-
-    def operands(self, registers: tuple[int, ...]) -> Value:
-        """The values of registers as an array of TVMFFIAny (borrowed)."""
-        array = self.any_slot(max(1, len(registers)))
-        for index, register in enumerate(registers):
-            self.store_value(self.held[register], at(self.f, array, index * abi.ANY_BYTES))
-        return array
-
-    def store_value(self, value: Held, slot: Value) -> None:
-        """Write a value as a borrowed TVMFFIAny; shapes and tuples become objects."""
-        f = self.f
-        if isinstance(value, Number):
-            number_any(f, value, slot)
-        elif isinstance(value, Nothing):
-            store_any(f, abi.NONE, f.iconst("i64", 0), slot)
-        elif isinstance(value, Tensor):
-            if value.object is None:
-                raise InternalError("a tensor of the arena is seen from outside")
-            store_any(f, abi.TENSOR, value.object, slot)
-        else:
-            kind = abi.SHAPE if isinstance(value, Shape) else abi.ARRAY
-            store_any(f, kind, self.object_of(value), slot)
-
-    def object_of(self, value: Shape | Tuple) -> Value:
-        """The object of a shape or tuple, made if there is none."""
-        if value.object is not None:
-            return value.object
-        f, slot = self.f, self.any_slot()
-        if isinstance(value, Shape):
-            extents = self.extents_in_memory(value.extents)
-            count = f.iconst("i32", len(value.extents))
-            status = f.call(
-                declare(self.module, "pellucid_shape_new"), "i32", [extents, count, slot]
-            )
-        else:
-            fields = self.any_slot(max(1, len(value.fields)))
-            for index, field in enumerate(value.fields):
-                self.store_value(field, at(f, fields, index * abi.ANY_BYTES))
-            count = f.iconst("i32", len(value.fields))
-            status = f.call(
-                declare(self.module, "pellucid_tuple_new"), "i32", [fields, count, slot]
-            )
-        self.check_status(status)
-        pointer = f.load("ptr", at(f, slot, abi.ANY_VALUE), 8)
-        self.objects.own(pointer)
-        return pointer
-
-    def graph_call(self, step: plan.CallGraph) -> None:
-        """A call of another graph function through its entry."""
-        f = self.f
-        operands, result = self.operands(step.args), self.any_slot()
-        store_any(f, abi.NONE, f.iconst("i64", 0), result)
-        entry = abi.ENTRY_PREFIX + step.function
-        count = f.iconst("i32", len(step.args))
-        self.check_status(f.call(entry, "i32", [NULL, operands, count, result]))
-        spec = self.around.graphs[step.function].signature.result
-        self.held[step.dst] = self.take(spec, result, owned=True)
-
-    def take(self, spec: Spec | None, slot: Value, *, owned: bool) -> Held:
-        """The value in a TVMFFIAny of the kind that `spec` says."""
-        f = self.f
-        place = at(f, slot, abi.ANY_VALUE)
-        if isinstance(spec, ScalarSpec):
-            return self.take_number(spec, place)
-        if spec is None:
-            return Nothing()
-        pointer = f.load("ptr", place, 8)
-        if owned:
-            self.objects.own(pointer)
-        if isinstance(spec, TensorSpec):
-            return tensor_from_object(f, pointer, spec.dtype, spec.rank)
-        if isinstance(spec, ShapeSpec):
-            values = f.load("ptr", at(f, pointer, abi.SHAPE_DATA), 8)
-            extents = [f.load("i64", at(f, values, 8 * i), 8) for i in range(spec.rank)]
-            return Shape(tuple(extents), pointer)
-        assert isinstance(spec, TupleSpec)
-        items = f.load("ptr", at(f, pointer, abi.ARRAY_DATA), 8)
-        fields = [
-            self.take(each, at(f, items, index * abi.ANY_BYTES), owned=False)
-            for index, each in enumerate(spec.fields)
-        ]
-        return Tuple(tuple(fields), pointer)
-
-    def take_number(self, spec: ScalarSpec, place: Value) -> Number:
-        """A number of a TVMFFIAny."""
-        f = self.f
-        scalar = split(spec.dtype)[0]
-        if scalar.kind in ("float", "small"):
-            wide = f.load("double", place, 8)
-            value = f.cast("fptrunc", wide, "float") if scalar.bits == 32 else wide
-            return Number(value, spec.dtype if scalar.bits == 32 else "float64")
-        bits = f.load("i64", place, 8)
-        return Number(f.cast("trunc", bits, register_type(spec.dtype)), spec.dtype)
-
-    # Branches
-
-    def branch(self, step: plan.If) -> None:
-        """Two ways, and one value after them."""
-        f = self.f
-        condition = self.truth(self.held[step.cond])
-        then, other, join = f.block("then"), f.block("else"), f.block("join")
-        f.branch_if(condition, then, other)
-        ends: list[tuple[Held, Block]] = []
-        symbols = dict(self.symbols)
-        sides = (
-            (then, step.then_steps, step.then_reg),
-            (other, step.else_steps, step.else_reg),
-        )
-        for block, steps, register in sides:
-            f.start(block)
-            self.symbols = dict(symbols)
-            for each in steps:
-                self.step(each)
-            ends.append((self.complete(self.held[register]), f.current))
-            f.branch(join)
-        self.symbols = symbols
-        f.start(join)
-        self.held[step.dst] = self.merge(ends[0], ends[1])
-
-    def complete(self, value: Held) -> Held:
-        """A value in the form in which it can be merged: with an object where the kind has one."""
-        if isinstance(value, Shape):
-            return replace(value, object=None)
-        if isinstance(value, Tuple):
-            return Tuple(tuple([self.complete(field) for field in value.fields]))
-        return value
-
-    def truth(self, value: Held) -> Value:
-        """A condition: a bool number, or the element of a tensor of rank 0."""
-        if isinstance(value, Number):
-            zero = self.f.iconst(value.value.type, 0)
-            return self.f.icmp("ne", value.value, zero)
-        if isinstance(value, Tensor):
-            return self.f.icmp("ne", self.f.load("i8", value.data, 1), 0)
-        raise TypeMismatchError(f"{self.graph.name}: a condition is neither number nor tensor.")
-
-    def merge(self, a: tuple[Held, Block], b: tuple[Held, Block]) -> Held:
-        """The value after a branch."""
-        (x, from_x), (y, from_y) = a, b
-        if isinstance(x, Tensor) and isinstance(y, Tensor):
-            return self.merge_tensors((x, from_x), (y, from_y))
-        if isinstance(x, Number) and isinstance(y, Number) and x.dtype == y.dtype:
-            return Number(self.phi(a=(x.value, from_x), b=(y.value, from_y)), x.dtype)
-        if isinstance(x, Shape) and isinstance(y, Shape) and len(x.extents) == len(y.extents):
-            pairs = zip(x.extents, y.extents, strict=True)
-            return Shape(tuple([self.phi((p, from_x), (q, from_y)) for p, q in pairs]))
-        if isinstance(x, Tuple) and isinstance(y, Tuple) and len(x.fields) == len(y.fields):
-            pairs = zip(x.fields, y.fields, strict=True)
-            return Tuple(tuple([self.merge((p, from_x), (q, from_y)) for p, q in pairs]))
-        if isinstance(x, Nothing) and isinstance(y, Nothing):
-            return x
-        raise TypeMismatchError(
-            f"{self.graph.name}: the branches of an If give different kinds of values."
-        )
-
-    def phi(self, a: tuple[Value, Block], b: tuple[Value, Block]) -> Value:
-        """One of two values, by where control came from."""
-        phi = self.f.phi(a[0].type)
-        phi.add(*a)
-        phi.add(*b)
-        return phi
-
-    def merge_tensors(self, a: tuple[Tensor, Block], b: tuple[Tensor, Block]) -> Tensor:
-        """A tensor after a branch; extents that both sides know stay known."""
-        (x, from_x), (y, from_y) = a, b
-        data = self.phi((x.data, from_x), (y.data, from_y))
-        extents = None
-        if x.extents is not None and y.extents is not None and len(x.extents) == len(y.extents):
-            pairs = list(zip(x.extents, y.extents, strict=True))
-            extents = tuple([self.phi((p, from_x), (q, from_y)) for p, q in pairs])
-        both = None
-        if x.object is not None and y.object is not None:
-            both = self.phi((x.object, from_x), (y.object, from_y))
-        return Tensor(data, extents, both, x.dtype if x.dtype == y.dtype else None)
-
-    def check_info(self, spec: Spec, value: Held, what: str) -> Held:
-        """Check a value against a spec when the program runs; names not bound yet are bound."""
-        if isinstance(spec, TensorSpec) and isinstance(value, Tensor):
-            self.check_dtype(value, spec, what)
-            extents = value.extents
-            if spec.rank >= 0:
-                extents = self.known_extents(value, spec.rank, what)
-            for axis, (dim, extent) in enumerate(
-                zip(spec.shape or (), extents or (), strict=False)
-            ):
-                self.match(self.symbols, dim, extent, f"{what}: dimension {axis}")
-            return replace(value, extents=extents, dtype=spec.dtype or value.dtype)
-        if isinstance(spec, ShapeSpec) and isinstance(value, Shape):
-            if spec.rank not in (-1, len(value.extents)):
-                raise TypeMismatchError(f"{what} has the wrong number of dimensions.")
-            for axis, (dim, extent) in enumerate(
-                zip(spec.values or (), value.extents, strict=False)
-            ):
-                self.match(self.symbols, dim, extent, f"{what}: dimension {axis}")
-            return value
-        if isinstance(spec, ScalarSpec) and isinstance(value, Number):
-            if spec.value is not None:
-                wide = self.f.cast("sext", value.value, "i64")
-                self.match(self.symbols, spec.value, wide, what)
-            return value
-        if isinstance(spec, TupleSpec) and isinstance(value, Tuple):
-            pairs = zip(spec.fields, value.fields, strict=True)
-            return Tuple(tuple([self.check_info(s, v, what) for s, v in pairs]), value.object)
-        raise TypeMismatchError(
-            f"{what} is of another kind.", expected=type(spec).__name__, found=type(value).__name__
-        )
 
     def store_result(self, register: int, result: Value) -> None:
         """Hand the result to the caller, with a reference of its own."""
@@ -780,3 +281,6 @@ def emit_graph(module: Module, graph: GraphPlan, around: Surroundings) -> GraphP
     names.
     """
     return GraphEmitter(module, graph, around).emit()
+
+
+__all__ = ["Surroundings", "emit_graph", "native_functions"]

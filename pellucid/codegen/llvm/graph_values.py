@@ -90,7 +90,7 @@ class Objects:
 
     def release(self, slot: Value) -> None:
         """Give up the reference in a slot now."""
-        self.f.call(_release_function(self.module), "void", [self.f.load("ptr", slot, 8)])
+        self.f.call(release_function(self.module), "void", [self.f.load("ptr", slot, 8)])
         self.f.store(NULL, slot, 8)
 
     def forget(self, slot: Value) -> None:
@@ -99,7 +99,7 @@ class Objects:
 
     def release_all(self) -> None:
         """Give up every reference."""
-        name = _release_function(self.module)
+        name = release_function(self.module)
         for slot in self._slots:
             self.f.call(name, "void", [self.f.load("ptr", slot, 8)])
 
@@ -114,7 +114,7 @@ def declare(module: Module, name: str) -> str:
     return name
 
 
-def _release_function(module: Module) -> str:
+def release_function(module: Module) -> str:
     """The internal function that drops a reference that may be null."""
     name = "pellucid_release"
     if name not in module.functions:
