@@ -1,9 +1,10 @@
 """The namespace `T`: what loop functions are written with.
 
-Frames and statements (`T.grid`, `T.block`, `T.reads` …) give records that the parser turns into IR; types (`T.int32`,
-`T.Buffer` …) are annotations and can be called; constructors with a capital (`T.Add`, `T.Cast` …) make exactly the node
-that they name; everything else (`T.exp`, `T.max`, `T.call_extern` …) is a function of `tir.op`. A dtype that is not
-listed, such as `T.float32x4`, is found by its name.
+Frames and statements (`T.grid`, `T.block`, `T.reads` …) give records that the parser turns into IR;
+types (`T.int32`, `T.Buffer` …) are annotations and can be called; constructors with a capital
+(`T.Add`, `T.Cast` …) make exactly the node that they name; everything else (`T.exp`, `T.max`,
+`T.call_extern` …) is a function of `tir.op`. A dtype that is not listed, such as `T.float32x4`, is
+found by its name.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pellucid.ir.scalar import StringImm as StringImm
 from pellucid.script.parser import entry, tir_expressions, tir_vocabulary
 from pellucid.script.parser.core import Dialect, register_dialect
 from pellucid.script.parser.macro import ScriptMacro, macro_from_function
+from pellucid.script.parser.tir_expressions import *  # noqa: F403 - names of `T`
 from pellucid.script.parser.tir_function import PrimFuncParser
 from pellucid.script.parser.tir_types import (
     BufferFunction,
@@ -26,13 +28,10 @@ from pellucid.script.parser.tir_types import (
     HandleFunction,
     PointerFunction,
 )
+from pellucid.script.parser.tir_vocabulary import *  # noqa: F403 - names of `T`
 from pellucid.support.errors import TypeMismatchError
 from pellucid.tir import op
-from pellucid.tir.op import *  # noqa: F403 - the intrinsics are names of `T`
-
-# The names below replace those of `tir.op`, so that they stand after it.
-from pellucid.script.parser.tir_expressions import *  # noqa: F403, E402, I001 - as above
-from pellucid.script.parser.tir_vocabulary import *  # noqa: F403, E402, I001 - as above
+from pellucid.tir.op import *  # noqa: F403 - names of `T`
 
 Buffer = BufferFunction()
 Ptr = PointerFunction()
@@ -48,9 +47,9 @@ def prim_func(
 ) -> Any:
     """Parse a Python function as a loop function: a `PrimFunc`.
 
-    `private=True` leaves out the `global_symbol`, so that only the module itself can call it. `check_well_formed=False`
-    leaves out the check of the rules at the end. Inside a class the function is kept for `I.ir_module`, or parsed when
-    it is read.
+    `private=True` leaves out the `global_symbol`, so that only the module itself can call it.
+    `check_well_formed=False` leaves out the check of the rules at the end. Inside a class the
+    function is kept for `I.ir_module`, or parsed when it is read.
     """
     options = {"private": private, "check_well_formed": check_well_formed}
     if func is not None:
@@ -65,7 +64,8 @@ def prim_func(
 def macro(func: Callable[..., Any] | None = None, *, hygienic: bool = True) -> Any:
     """Statements under a name, put in where they are called.
 
-    A hygienic macro sees the names in scope where it is defined; with `hygienic=False` those where it is called.
+    A hygienic macro sees the names in scope where it is defined; with `hygienic=False` those where
+    it is called.
     """
 
     def make(func: Callable[..., Any], frame: types.FrameType) -> ScriptMacro:
@@ -75,7 +75,11 @@ def macro(func: Callable[..., Any] | None = None, *, hygienic: bool = True) -> A
 
     if func is not None:
         return make(func, sys._getframe(1))  # pyright: ignore[reportPrivateUsage]
-    return lambda func: make(func, sys._getframe(1))  # pyright: ignore[reportPrivateUsage]
+
+    def decorator(func: Callable[..., Any]) -> ScriptMacro:
+        return make(func, sys._getframe(1))  # pyright: ignore[reportPrivateUsage]
+
+    return decorator
 
 
 prim_func.dialect = "tir"  # pyright: ignore[reportFunctionMemberAccess]

@@ -1,1 +1,3 @@
-"""From script text to IR: see `parser.core` for how a dialect plugs in, `parser.entry` for the ways in."""
+"""From script text to IR: see `parser.core` for how a dialect plugs in, `parser.entry` for the ways
+in.
+"""

@@ -1,8 +1,9 @@
-"""From a decorated Python object to its script: the source text, and the host values that it can see.
+"""From a decorated Python object to its script: the source text, and the host values that it can
+see.
 
-In: a function or class, and the frame in which its decorator runs. Out: a `ScriptSource`, the syntax node, and the
-names in scope. Lines come from `linecache`, so files, notebook cells, doctests and executed texts that registered their
-lines all work.
+In: a function or class, and the frame in which its decorator runs. Out: a `ScriptSource`, the
+syntax node, and the names in scope. Lines come from `linecache`, so files, notebook cells, doctests
+and executed texts that registered their lines all work.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from typing import Any, cast
 from pellucid.script.parser.source import ScriptSource
 from pellucid.support.errors import ParseError
 
-NO_SOURCE = "write it in a file or a notebook cell, or give the text to pellucid.script.from_source(text, extra_vars)"
+NO_SOURCE = (
+    "write it in a file or a notebook cell, or give the text to "
+    "pellucid.script.from_source(text, extra_vars)"
+)
 
 
 def host_values(frame: types.FrameType, functions: list[types.FunctionType]) -> dict[str, Any]:
@@ -70,7 +74,9 @@ def class_source(cls: type, frame: types.FrameType) -> tuple[ScriptSource, ast.C
 
 
 def _class_by_members(cls: type, frame: types.FrameType) -> tuple[ScriptSource, ast.ClassDef]:
-    """The class's definition in the file of its functions: for a decorator that is called as a function."""
+    """The class's definition in the file of its functions: for a decorator that is called as a
+    function.
+    """
     members = member_functions(cls)
     filename = members[0].__code__.co_filename if members else frame.f_code.co_filename
     lines = linecache.getlines(filename, frame.f_globals)

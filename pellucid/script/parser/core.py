@@ -1,21 +1,25 @@
-"""What every dialect of the script shares: parsing statement by statement, and the table of dialects.
+"""What every dialect of the script shares: parsing statement by statement, and the table of
+dialects.
 
 **How a dialect plugs in.**
 
-1. It subclasses `StatementParser`, which evaluates expressions (see `parser.evaluate`), keeps the variable table, and
-   hands each statement to the method `stmt_<ClassName>` named after Python's syntax class (`stmt_For`, `stmt_Assign`,
-   `stmt_With` …); a missing method is an error at the statement. It must define `function(node, options)`, which turns
-   a `def` into an IR function, and may define `declare(node, options)`, which gives the `GlobalVar` under which other
-   functions of the module refer to it before its body is parsed.
-2. It calls `register_dialect(Dialect(token, prefix, namespace, parser))`. `namespace` is what the user imports as
-   `prefix` (`T`, `R`): scripts given as text find it under that name.
-3. Its decorator (`T.prim_func`, `R.function`) is a plain function that carries the attribute `dialect = token`, by
-   which class bodies and texts recognise it, and calls `parser.entry.decorate`.
+1. It subclasses `StatementParser`, which evaluates expressions (see `parser.evaluate`), keeps the
+   variable table, and hands each statement to the method `stmt_<ClassName>` named after Python's
+   syntax class (`stmt_For`, `stmt_Assign`, `stmt_With` …); a missing method is an error at the
+   statement. It must define `function(node, options)`, which turns a `def` into an IR function, and
+   may define `declare(node, options)`, which gives the `GlobalVar` under which other functions of
+   the module refer to it before its body is parsed.
+2. It calls `register_dialect(Dialect(token, prefix, namespace, parser))`. `namespace` is what the
+   user imports as `prefix` (`T`, `R`): scripts given as text find it under that name.
+3. Its decorator (`T.prim_func`, `R.function`) is a plain function that carries the attribute
+   `dialect = token`, by which class bodies and texts recognise it, and calls
+   `parser.entry.decorate`.
 
-A parser object lives for one function. What functions of one module share is in its `context`: the source, the host
-values, and the module that is being parsed (`context.module`, None for a single function), whose `global_vars` hold
-what was declared. The module under its class name (and whatever alias was assigned, such as `cls = Module`) evaluates
-to a `ModuleProxy`, whose attributes are those GlobalVars.
+A parser object lives for one function. What functions of one module share is in its `context`: the
+source, the host values, and the module that is being parsed (`context.module`, None for a single
+function), whose `global_vars` hold what was declared. The module under its class name (and whatever
+alias was assigned, such as `cls = Module`) evaluates to a `ModuleProxy`, whose attributes are those
+GlobalVars.
 """
 
 from __future__ import annotations
@@ -50,7 +54,7 @@ class ModuleContext:
 
 @dataclass(slots=True)
 class Context:
-    """What the functions of one text share. `check_well_formed` asks for the verifier at the end."""
+    """What the functions of one text share; `check_well_formed` asks for the verifier."""
 
     source: ScriptSource
     host: Mapping[str, Any]
@@ -97,7 +101,9 @@ class StatementParser(Evaluator):
     # What a dialect says.
 
     def declare(self, node: ast.FunctionDef, options: Mapping[str, Any]) -> GlobalVar:
-        """The name under which other functions of the module refer to this one; its body is not parsed yet."""
+        """The name under which other functions of the module refer to this one; its body is not
+        parsed yet.
+        """
         del options
         return GlobalVar(node.name, span=self.span(node))
 
@@ -134,10 +140,8 @@ class StatementParser(Evaluator):
 
     def unknown_statement(self, node: ast.stmt) -> None:
         """Syntax that is no statement of the dialect."""
-        raise self.error(
-            node,
-            f"`{_KEYWORDS.get(type(node), type(node).__name__)}` is not a statement of this language.",
-        )
+        keyword = _KEYWORDS.get(type(node), type(node).__name__)
+        raise self.error(node, f"`{keyword}` is not a statement of this language.")
 
     def stmt_Pass(self, node: ast.Pass) -> None:
         """Nothing."""
@@ -152,7 +156,8 @@ class StatementParser(Evaluator):
     ) -> None:
         """Define the name or names of `target`.
 
-        `make(target, name, value)` gives what the name stands for (it may emit a statement and return its variable).
+        `make(target, name, value)` gives what the name stands for (it may emit a statement and
+        return its variable).
         """
         if isinstance(target, ast.Name):
             self.define(target, make(target, target.id, value), shadow=shadow)
@@ -163,7 +168,9 @@ class StatementParser(Evaluator):
     def define(
         self, target: ast.AST, value: Any, *, name: str | None = None, shadow: bool = False
     ) -> None:
-        """Define the name that `target` (or `name`) gives; defining it twice in a frame is an error."""
+        """Define the name that `target` (or `name`) gives; defining it twice in a frame is an
+        error.
+        """
         known = target.id if isinstance(target, ast.Name) and name is None else name or ""
         if not self.variables.define(known, value, shadow=shadow):
             raise self.error(
@@ -204,7 +211,7 @@ _KEYWORDS: dict[type[ast.stmt], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A dialect: its token, the prefix under which texts find its namespace, and its parser class."""
+    """A dialect: its token, the prefix of its namespace in texts, and its parser class."""
 
     token: str
     prefix: str

@@ -1,8 +1,8 @@
 """The ways into the parser: the decorators, and texts.
 
-In: a decorated Python function or class, or a text. Out: a function or an `IRModule`. A function decorated inside a
-class body stays unparsed until it is asked for, since `I.ir_module` parses the class as a whole; in a class that is no
-module it is parsed when it is first read (`Case.before`).
+In: a decorated Python function or class, or a text. Out: a function or an `IRModule`. A function
+decorated inside a class body stays unparsed until it is asked for, since `I.ir_module` parses the
+class as a whole; in a class that is no module it is parsed when it is first read (`Case.before`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ from pellucid.support.recursion import allow_deep_recursion
 
 
 class MemberFunction:
-    """A function decorated in a class body: parsed when it is first read, unless `I.ir_module` takes the class."""
+    """A function decorated in a class body: parsed when it is first read, unless `I.ir_module`
+    takes the class.
+    """
 
     def __init__(
         self,
@@ -153,9 +155,9 @@ def from_source(
 ) -> Any:
     """Parse a text that holds one decorated function or class, as `.script()` prints it.
 
-    `extra_vars` are host values that the text may use besides `I`, `T` and `R`. `name` stands for the file in messages.
-    Returns a `PrimFunc`, a `relax.Function` or an `IRModule`; raises `ParseError` (or `WellFormedError` unless
-    `check_well_formed` is false).
+    `extra_vars` are host values that the text may use besides `I`, `T` and `R`. `name` stands for
+    the file in messages. Returns a `PrimFunc`, a `relax.Function` or an `IRModule`; raises
+    `ParseError` (or `WellFormedError` unless `check_well_formed` is false).
     """
     source = ScriptSource(text, name)
     variables = VariableTable({**namespaces(), **(extra_vars or {})})

@@ -1,11 +1,13 @@
 """Expressions of a script are evaluated as Python, one syntax node at a time.
 
-In: a node of Python's syntax tree. Out: the value: an expression of the IR, or any host value. Names are looked up in
-the variable table; operators, calls, attributes and subscripts do what Python does with the values at hand, so that
-scalar expressions build nodes and host values compute. On top of Python: `and`, `or`, `not` and `a if c else b` on
-scalar expressions build And, Or, Not and if_then_else, and a chain of comparisons of them is an error.
+In: a node of Python's syntax tree. Out: the value: an expression of the IR, or any host value.
+Names are looked up in the variable table; operators, calls, attributes and subscripts do what
+Python does with the values at hand, so that scalar expressions build nodes and host values compute.
+On top of Python: `and`, `or`, `not` and `a if c else b` on scalar expressions build And, Or, Not
+and if_then_else, and a chain of comparisons of them is an error.
 
-Whatever goes wrong is reported at the smallest expression concerned. Nodes that are made get its place as `span`.
+Whatever goes wrong is reported at the smallest expression concerned. Nodes that are made get its
+place as `span`.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import inspect
 import operator
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from pellucid.ir.arithmetic import if_then_else, logical_and, logical_not, logical_or
 from pellucid.ir.node import Node
@@ -28,20 +30,21 @@ from pellucid.support.span import Span
 
 _MISSING: Any = object()
 
+_operator = cast("Any", operator)
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-    ast.LShift: operator.lshift,
-    ast.RShift: operator.rshift,
-    ast.BitAnd: operator.and_,
-    ast.BitOr: operator.or_,
-    ast.BitXor: operator.xor,
-    ast.MatMult: operator.matmul,
+    ast.Add: _operator.add,
+    ast.Sub: _operator.sub,
+    ast.Mult: _operator.mul,
+    ast.Div: _operator.truediv,
+    ast.FloorDiv: _operator.floordiv,
+    ast.Mod: _operator.mod,
+    ast.Pow: _operator.pow,
+    ast.LShift: _operator.lshift,
+    ast.RShift: _operator.rshift,
+    ast.BitAnd: _operator.and_,
+    ast.BitOr: _operator.or_,
+    ast.BitXor: _operator.xor,
+    ast.MatMult: _operator.matmul,
 }
 _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.USub: operator.neg,
@@ -175,7 +178,7 @@ class Evaluator:
     def undefined(self, node: ast.Name) -> Any:
         """What a name means that nothing defines: an error, unless a dialect knows better."""
         if self.variables.has_ended(node.id):
-            cure = "it was defined inside a block of statements that has ended; define it before that block"
+            cure = "it was defined inside statements that have ended; define it before them"
         elif node.id == "metadata":
             cure = "the text was printed without its constants: print it with show_meta=True"
         else:
@@ -278,7 +281,9 @@ class Evaluator:
         return result
 
     def expr_IfExp(self, node: ast.IfExp) -> Any:
-        """`a if c else b`: a choice now for a host condition, `if_then_else` for a scalar expression."""
+        """`a if c else b`: a choice now for a host condition, `if_then_else` for a scalar
+        expression.
+        """
         test = self.operand(self.evaluate(node.test))
         if is_scalar(test):
             return if_then_else(test, self.evaluate(node.body), self.evaluate(node.orelse))
@@ -363,7 +368,7 @@ class Evaluator:
                     self.variables.define(name, value)
                 return self.evaluate(node.body)
 
-        function.__signature__ = signature  # pyright: ignore[reportFunctionMemberAccess]
+        function.__signature__ = signature
         function.__name__ = "<lambda>"
         return function
 
@@ -381,7 +386,10 @@ class Evaluator:
 
     def expr_DictComp(self, node: ast.DictComp) -> Any:
         """A dictionary made in a loop over host values."""
-        pair = lambda: (self.evaluate(node.key), self.evaluate(node.value))  # noqa: E731 - one use, two lines below
+
+        def pair() -> tuple[Any, Any]:
+            return self.evaluate(node.key), self.evaluate(node.value)
+
         return dict(self._comprehend(node.generators, pair))
 
     def _comprehend(
@@ -391,15 +399,15 @@ class Evaluator:
             yield make()
             return
         first, rest = generators[0], generators[1:]
-        values = self.evaluate(first.iter)
+        values: Any = self.evaluate(first.iter)
         if is_scalar(values) or not isinstance(values, Iterable):
             raise self.error(
                 first.iter,
                 "A comprehension runs over host values only.",
                 found=f"{type(values).__name__}",
-                cure="use a `for` statement over T.grid, T.serial or range for a loop of the program",
+                cure="a loop of the program is a `for` over T.grid or range",
             )
-        for value in values:
+        for value in cast("Iterable[Any]", values):
             with self.variables.frame():
                 self.assign_host(first.target, value)
                 if all(self.evaluate(each) for each in first.ifs):
@@ -425,7 +433,7 @@ class Evaluator:
                 f"{len(target.elts)} names stand for a single value.",
                 found=f"{type(value).__name__}",
             )
-        values = list(value)
+        values: list[Any] = list(cast("Iterable[Any]", value))
         stars = [i for i, each in enumerate(target.elts) if isinstance(each, ast.Starred)]
         if len(values) != len(target.elts) if not stars else len(values) < len(target.elts) - 1:
             raise self.error(

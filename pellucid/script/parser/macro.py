@@ -1,8 +1,8 @@
 """Macros: statements of a script under a name, put in where they are called.
 
-In: a decorated Python function, or a decorated `def` inside a script. Out: a `ScriptMacro`, whose call is a statement
-that the parser expands. A *hygienic* macro sees the names that were in scope where it was defined; with
-`hygienic=False` names come from where it is called.
+In: a decorated Python function, or a decorated `def` inside a script. Out: a `ScriptMacro`, whose
+call is a statement that the parser expands. A *hygienic* macro sees the names that were in scope
+where it was defined; with `hygienic=False` names come from where it is called.
 """
 
 from __future__ import annotations

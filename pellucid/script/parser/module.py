@@ -1,8 +1,9 @@
 """`I.ir_module`: a class whose methods are the functions of a module.
 
-In: a class definition. Out: an `IRModule`. Two passes: the first declares every function, so that each may refer to any
-other through the class (`cls = Module` … `cls.f`); the second parses the bodies. Other statements of the class body are
-host assignments (`cls = Module` among them), `I.module_attrs({...})` and `I.module_global_infos({...})`.
+In: a class definition. Out: an `IRModule`. Two passes: the first declares every function, so that
+each may refer to any other through the class (`cls = Module` … `cls.f`); the second parses the
+bodies. Other statements of the class body are host assignments (`cls = Module` among them),
+`I.module_attrs({...})` and `I.module_global_infos({...})`.
 """
 
 from __future__ import annotations

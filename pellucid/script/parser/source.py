@@ -1,12 +1,14 @@
 """The text of a script and its syntax tree, with exact places.
 
-In: text, as it stands in a file, a notebook cell or a string. Out: Python's syntax tree, and for each of its nodes a
-`Span` whose lines are the file's and whose columns count characters (Python's own count bytes).
+In: text, as it stands in a file, a notebook cell or a string. Out: Python's syntax tree, and for
+each of its nodes a `Span` whose lines are the file's and whose columns count characters (Python's
+own count bytes).
 """
 
 from __future__ import annotations
 
 import ast
+from typing import Any
 
 from pellucid.support.errors import ParseError
 from pellucid.support.span import Source, Span
@@ -15,15 +17,17 @@ from pellucid.support.span import Source, Span
 class ScriptSource:
     """A script's text: `tree` is its syntax tree, `span(node)` the place of one of its nodes.
 
-    `name` is what pictures of places show; `first_line` is the file's number of the first line. An indented text is
-    parsed as it stands, so that columns and the contents of multi-line strings stay what they are in the file.
+    `name` is what pictures of places show; `first_line` is the file's number of the first line. An
+    indented text is parsed as it stands, so that columns and the contents of multi-line strings
+    stay what they are in the file.
     """
 
     def __init__(self, text: str, name: str = "<script>", first_line: int = 1) -> None:
         self.source = Source(name, text, first_line)
         self._lines = text.split("\n")
         indented = next((line for line in self._lines if line.strip()), "")[:1].isspace()
-        # The body of an `if` may be indented as it likes; the added line is taken off every line number.
+        # The body of an `if` may be indented as it likes; the added line is taken off every line
+        # number.
         self._shift = first_line - 1 - int(indented)
         self._first = first_line
         try:
@@ -37,16 +41,15 @@ class ScriptSource:
 
     def span(self, node: ast.AST) -> Span:
         """The place of a node of this script's tree."""
-        line, column, end_line, end_column = (
-            node.lineno,  # pyright: ignore[reportAttributeAccessIssue]
-            node.col_offset,  # pyright: ignore[reportAttributeAccessIssue]
-            node.end_lineno,  # pyright: ignore[reportAttributeAccessIssue]
-            node.end_col_offset,  # pyright: ignore[reportAttributeAccessIssue]
-        )
-        first = line + self._shift
-        last = end_line + self._shift
+        place: Any = node
+        first = place.lineno + self._shift
+        last = place.end_lineno + self._shift
         return Span(
-            self.source, first, self._column(first, column), last, self._column(last, end_column)
+            self.source,
+            first,
+            self._column(first, place.col_offset),
+            last,
+            self._column(last, place.end_col_offset),
         )
 
     def _column(self, line: int, offset: int) -> int:

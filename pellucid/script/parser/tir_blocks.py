@@ -213,7 +213,7 @@ class BlockParser(ScopeParser):
                     node,
                     "T.axis.remap takes variables of the loops around.",
                     found=f"{binding!r}",
-                    cure="write T.axis.spatial(extent, expression) or T.axis.reduce for other bindings",
+                    cure="write T.axis.spatial(extent, expression) or T.axis.reduce",
                 )
             name = target.id if isinstance(target, ast.Name) else "v"
             found.append(self._add_axis(state, _KINDS[kind], name, domain, binding, target))
@@ -235,11 +235,13 @@ class BlockParser(ScopeParser):
         return buffer
 
 
-# The annotation by which completion knows what a script left out: 1 the reads, 2 the writes, 3 both.
+# The annotation by which completion knows what a script left out: 1 the reads, 2 the writes, 3
+# both.
 DETECT_ACCESS = "tir.script_parsing_detect_access"
 
 
 def _typed(axis: Axis) -> bool:
     """Whether a constant domain says its dtype (`T.int64(4)`)."""
-    parts = axis.domain if isinstance(axis.domain, tuple | list) else (axis.domain,)
+    domain: Any = axis.domain
+    parts: Any = domain if isinstance(domain, tuple | list) else (domain,)
     return any(isinstance(each, Node) for each in parts)

@@ -1,7 +1,8 @@
-"""Expressions of `T` that stand for exactly one node, and other constructors that `tir.op` does not have.
+"""Expressions of `T` that stand for exactly one node, and other constructors that `tir.op` does not
+have.
 
-The operators promote and fold; `T.Add(x, 0)` and its like make the very node that they name. A Python number beside
-an operand takes its dtype.
+The operators promote and fold; `T.Add(x, 0)` and its like make the very node that they name. A
+Python number beside an operand takes its dtype.
 """
 
 from __future__ import annotations
@@ -130,7 +131,9 @@ def index_map(mapping: Callable[..., Any], *, inverse_index_map: Any = None) -> 
 
 
 def comm_reducer(combiner: Callable[..., Any], identity: Any) -> CommReducer:
-    """A reducer: `combiner` of two values (or of two groups of values), and its identity element(s)."""
+    """A reducer: `combiner` of two values (or of two groups of values), and its identity
+    element(s).
+    """
     elements = as_exprs(identity)
     parameters = list(inspect.signature(combiner).parameters)
     if len(parameters) != 2 * len(elements):

@@ -1,7 +1,8 @@
 """What the statements and frames of `T` evaluate to, before the parser makes IR of them.
 
-`T.grid(...)`, `T.block(...)`, `T.alloc_buffer(...)` and the like are plain functions that return one of these records.
-They say what was asked for; only the parser knows the name that the result is assigned to, and what encloses it.
+`T.grid(...)`, `T.block(...)`, `T.alloc_buffer(...)` and the like are plain functions that return
+one of these records. They say what was asked for; only the parser knows the name that the result is
+assigned to, and what encloses it.
 """
 
 from __future__ import annotations

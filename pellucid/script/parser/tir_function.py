@@ -1,7 +1,8 @@
 """`T.prim_func`: from a `def` to a `PrimFunc`.
 
-Parameters are buffers (`A: T.Buffer((128,), "float32")`), pointers (`a: T.handle`, seen through `T.match_buffer`) and
-scalars (`n: T.int32`). A public function gets its name as `global_symbol`; `private=True` leaves it without.
+Parameters are buffers (`A: T.Buffer((128,), "float32")`), pointers (`a: T.handle`, seen through
+`T.match_buffer`) and scalars (`n: T.int32`). A public function gets its name as `global_symbol`;
+`private=True` leaves it without.
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ class PrimFuncParser(TirStatements):
         if not isinstance(kind, Var) or kind.name:
             raise self.error(
                 node.annotation,
-                f"This is no type of a parameter of a loop function: {ast.unparse(node.annotation)}.",
+                f"This is no parameter type: {ast.unparse(node.annotation)}.",
                 expected="T.Buffer, T.handle, or a scalar type such as T.int32",
             )
         self.params.append(self.at(named(kind, name), node))
@@ -172,7 +173,7 @@ class PrimFuncParser(TirStatements):
         return buffer
 
     def name_BufferSpec(self, spec: BufferSpec, name: str, node: ast.AST) -> Buffer:
-        """`A = T.Buffer(...)` in a body: another name for memory that exists, without a statement."""
+        """`A = T.Buffer(...)` in a body: a view of memory, without a statement."""
         return self.at(spec.make(name), node)
 
     def clause_FuncAttr(self, clause: FuncAttr, node: ast.AST) -> None:

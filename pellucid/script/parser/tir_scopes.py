@@ -1,7 +1,9 @@
-"""The scopes of a loop function while it is parsed: statement lists, frames, and what names stand for.
+"""The scopes of a loop function while it is parsed: statement lists, frames, and what names stand
+for.
 
-A scope is a list of statements. An entry that is a function takes all that comes after it in the scope as its body:
-that is how `x = T.allocate(...)` or `x: T.int32 = e` reach to the end of the scope without a `with`.
+A scope is a list of statements. An entry that is a function takes all that comes after it in the
+scope as its body: that is how `x = T.allocate(...)` or `x: T.int32 = e` reach to the end of the
+scope without a `with`.
 """
 
 from __future__ import annotations
@@ -107,7 +109,9 @@ class ScopeParser(StatementParser):
                 kind = kind.type_annotation
             elif hasattr(kind, "dtype") and not isinstance(kind, Node):
                 kind = kind.dtype
-            var = Var(name or "v", frame.value.dtype if kind is None else kind)
+            if kind is None:
+                kind = frame.value.dtype
+            var = Var(name or "v", kind)
         found = named(var, name or "v")
         return found, lambda body: LetStmt(found, frame.value, body)
 

@@ -70,7 +70,7 @@ class TirStatements(BlockParser):
             raise self.error(
                 node.iter,
                 "A `for` runs over a loop of the language.",
-                expected="range, T.serial, T.grid, T.parallel, T.vectorized, T.unroll or T.thread_binding",
+                expected="range, T.grid, T.serial, T.parallel, T.vectorized, T.unroll …",
                 found=f"{type(frame).__name__}: {frame!r:.60}",
                 cure="compute with host lists in comprehensions, or before the function",
             )
@@ -405,7 +405,7 @@ class TirStatements(BlockParser):
         """`T.buffer_store(...)`."""
         items: Any = clause.indices
         indices = store_indices(
-            clause.buffer, tuple(items) if isinstance(items, list | tuple) else items
+            clause.buffer, tuple(cast("Any", items)) if isinstance(items, list | tuple) else items
         )
         dtype = access_dtype(clause.buffer, indices)
         stored = stored_value(clause.buffer, dtype, self.operand(clause.value))
@@ -418,7 +418,9 @@ class TirStatements(BlockParser):
     # Bare expressions.
 
     def stmt_Expr(self, node: ast.Expr) -> None:
-        """A clause, a frame to the end of the scope, a macro, or an expression evaluated for its effect."""
+        """A clause, a frame to the end of the scope, a macro, or an expression evaluated for its
+        effect.
+        """
         value = self.evaluate(node.value)
         if isinstance(value, Clause):
             self.clause(value, node)
@@ -467,7 +469,7 @@ class TirStatements(BlockParser):
     # Calls.
 
     def call(self, node: ast.Call, function: Any, args: list[Any], keywords: dict[str, Any]) -> Any:
-        """Calls: `range` of expressions is a loop, a function of the module is called by its name."""
+        """Calls: `range` of expressions is a loop, functions of the module are called by name."""
         if function is range and any(is_scalar(each) for each in args):
             if len(args) > 2:
                 raise self.error(node, "A loop has the step 1.", cure="multiply inside the loop")
@@ -497,7 +499,7 @@ def store_indices(buffer: Buffer, index: Any) -> tuple[PrimExpr, ...]:
         if not isinstance(each, slice):
             found.append(convert(each))
             continue
-        part: Any = each
+        part = cast("Any", each)
         begin = convert(0 if part.start is None else part.start)
         step = 1 if part.step is None else part.step
         length = distance(begin, extent if part.stop is None else part.stop)
@@ -514,8 +516,8 @@ def store_indices(buffer: Buffer, index: Any) -> tuple[PrimExpr, ...]:
 def stored_value(buffer: Buffer, dtype: DataType, value: Any) -> PrimExpr:
     """A value on its way into a buffer.
 
-    Python numbers take the buffer's dtype; bools, integers and floats are widened to it; a scalar fills a vector. All
-    else needs a cast in the script, since it may lose something.
+    Python numbers take the buffer's dtype; bools, integers and floats are widened to it; a scalar
+    fills a vector. All else needs a cast in the script, since it may lose something.
     """
     if is_number(value) or isinstance(value, np.generic):
         return const(value, dtype)

@@ -1,7 +1,7 @@
 """The types of `T`: `T.int32`, `T.float32x4`, `T.handle`, `T.Buffer`, `T.let`.
 
-Each is an annotation, and callable: `T.float32(0)` is a constant, `T.int32(x)` a conversion, `T.int64()` a fresh
-variable that is named by what it is assigned to.
+Each is an annotation, and callable: `T.float32(0)` is a constant, `T.int32(x)` a conversion,
+`T.int64()` a fresh variable that is named by what it is assigned to.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class DtypeFunction:
     def __call__(self, value: Any = None, *, is_size_var: bool = False) -> PrimExpr:
         """A constant or a conversion of `value`; without a value a fresh variable.
 
-        `value` may be "inf", "-inf" or "nan" for float types. `is_size_var` says that the fresh variable is not
-        negative.
+        `value` may be "inf", "-inf" or "nan" for float types. `is_size_var` says that the fresh
+        variable is not negative.
         """
         if value is None:
             return (SizeVar if is_size_var else Var)("", self.dtype)
@@ -60,7 +60,9 @@ class DtypeFunction:
 
 
 class HandleFunction(DtypeFunction):
-    """`T.handle`: a pointer; `T.handle("float32", "global")` one to elements of a dtype in a storage scope."""
+    """`T.handle`: a pointer; `T.handle("float32", "global")` one to elements of a dtype in a
+    storage scope.
+    """
 
     def __init__(self) -> None:
         super().__init__("handle")
@@ -79,7 +81,7 @@ class HandleFunction(DtypeFunction):
 
 
 class PointerFunction:
-    """`T.Ptr("float32", "global")` or `T.Ptr["float32"]`: an older spelling of a typed `T.handle`."""
+    """`T.Ptr("float32", "global")` or `T.Ptr["float32"]`: an older form of `T.handle(...)`."""
 
     def __call__(self, dtype: Any, storage_scope: str = "global") -> PrimExpr:
         """A fresh typed pointer variable."""
@@ -87,7 +89,7 @@ class PointerFunction:
 
     def __getitem__(self, keys: Any) -> PrimExpr:
         """As the call."""
-        return self(*keys) if isinstance(keys, tuple) else self(keys)
+        return self(*cast("tuple[Any, ...]", keys)) if isinstance(keys, tuple) else self(keys)
 
 
 class BufferFunction:
@@ -123,7 +125,9 @@ class BufferFunction:
         )
 
     def __getitem__(self, keys: Any) -> BufferSpec:
-        """`T.Buffer[shape, dtype]`; without a dtype (`T.Buffer[128, 128]`) the whole index is the shape."""
+        """`T.Buffer[shape, dtype]`; without a dtype (`T.Buffer[128, 128]`) the whole index is the
+        shape.
+        """
         if not isinstance(keys, tuple):
             return self(keys)
         items = cast("tuple[Any, ...]", keys)
@@ -152,8 +156,10 @@ def dtype_name(value: Any) -> DataType:
 
 
 def shape_of(shape: Any) -> tuple[Any, ...]:
-    """The dimensions of a buffer: numbers and expressions; a single one counts as a tuple of one."""
-    dims = cast("tuple[Any, ...]", tuple(shape)) if isinstance(shape, tuple | list) else (shape,)
+    """The dimensions of a buffer: numbers and expressions; a single one stands for itself."""
+    dims: tuple[Any, ...] = (shape,)
+    if isinstance(shape, tuple | list):
+        dims = tuple(cast("list[Any]", shape))
     for each in dims:
         if isinstance(each, str):
             raise TypeMismatchError(
@@ -162,7 +168,7 @@ def shape_of(shape: Any) -> tuple[Any, ...]:
                 found=repr(each),
                 cure=f"write `{each} = T.int64()` in the body and bind it with T.match_buffer",
             )
-        if isinstance(each, float) or isinstance(each, FloatImm):
+        if isinstance(each, float | FloatImm):
             raise TypeMismatchError(
                 "A dimension of a buffer is an integer.",
                 found=f"{each!r}",

@@ -1,6 +1,7 @@
 """The frames and statements of `T`: loops, blocks, buffers, scopes.
 
-Each function checks its own arguments and returns a record of `parser.tir_frames` for the parser to interpret.
+Each function checks its own arguments and returns a record of `parser.tir_frames` for the parser to
+interpret.
 """
 
 from __future__ import annotations
@@ -384,7 +385,9 @@ def attr(node: Any, attr_key: str, value: Any) -> AttrFrame:
 
 
 def launch_thread(thread: Any, extent: Any) -> LaunchThreadFrame:
-    """The rest of the scope runs on `extent` threads along `thread`: a tag, or what T.env_thread made."""
+    """The rest of the scope runs on `extent` threads along `thread`: a tag, or what T.env_thread
+    made.
+    """
     if isinstance(thread, IterVar):
         thread = thread.var
     if not isinstance(thread, Var):
@@ -461,7 +464,9 @@ def meta_var(value: Any) -> MetaVar:
 
 
 def iter_var(var: Any, dom: Any, iter_type: str | int, thread_tag: str = "") -> IterVar:
-    """An iteration variable; `iter_type` is a name such as "DataPar" or "ThreadIndex", or its number."""
+    """An iteration variable; `iter_type` is a name such as "DataPar" or "ThreadIndex", or its
+    number.
+    """
     if isinstance(iter_type, str):
         found = getattr(IterVar, iter_type, None)
         if not isinstance(found, int):

@@ -1,8 +1,8 @@
 """The names that a script has defined, frame by frame.
 
-A `with`, `for`, `if`, `while`, a macro and a function each open a frame. A name may be defined once in a frame, unless
-the definition allows shadowing; inner frames may define it anew. Names that no frame knows are looked up among the host
-values: what the surrounding Python code has in scope.
+A `with`, `for`, `if`, `while`, a macro and a function each open a frame. A name may be defined once
+in a frame, unless the definition allows shadowing; inner frames may define it anew. Names that no
+frame knows are looked up among the host values: what the surrounding Python code has in scope.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class VariableTable:
         self._ended.update(self._frames.pop())
 
     def define(self, name: str, value: Any, *, shadow: bool = False) -> bool:
-        """Define `name` in the innermost frame; False when it is defined there already and may not be shadowed."""
+        """Define `name` in the innermost frame; False when it is defined there already and may not
+        be shadowed.
+        """
         frame = self._frames[-1]
         if name in frame and not shadow:
             return False
@@ -40,7 +42,9 @@ class VariableTable:
         return True
 
     def lookup(self, name: str, default: Any = None) -> Any:
-        """The value of `name`: the innermost definition, else the host's, else Python's builtin, else `default`."""
+        """The value of `name`: the innermost definition, else the host's, else Python's builtin,
+        else `default`.
+        """
         for frame in reversed(self._frames):
             if name in frame:
                 return frame[name]
