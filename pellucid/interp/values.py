@@ -78,11 +78,32 @@ def convert(value: Any, source: DataType, target: DataType) -> Any:
         return bool(value != 0)
     if target.is_integer:
         return _to_integer(value, source, target)
-    if source.is_float and source.bits > 32:
-        return numpy_dtype(target).type(value)
-    if source.is_float:
+    if target.bits >= 32:
+        return _wide(value, source).astype(numpy_dtype(target))
+    if source.is_float and source.bits <= 32:
         return np.float32(value).astype(numpy_dtype(target))
-    return _integer_to_float(int(value), source, target)
+    return _rounded_to_odd(_wide(value, source)).astype(numpy_dtype(target))
+
+
+def _wide(value: Any, source: DataType) -> Any:
+    """A scalar as a NumPy scalar of its own dtype."""
+    if source.is_float:
+        return numpy_dtype(source).type(value)
+    return np.uint64(value) if source.is_uint else np.int64(value)
+
+
+def _rounded_to_odd(exact: Any) -> np.float32:
+    """`exact` as a float32 from which a narrower float can be rounded as if directly.
+
+    Where the float32 is not exact, the neighbour towards zero gets an odd last bit, so that the
+    second rounding meets no false tie.
+    """
+    nearest = exact.astype(np.float32)
+    if not np.isfinite(nearest) or exact.item() == float(nearest):
+        return nearest
+    if abs(float(nearest)) > abs(exact.item()):
+        nearest = np.nextafter(nearest, np.float32(0))
+    return (nearest.view(np.uint32) | np.uint32(1)).view(np.float32)
 
 
 def _to_integer(value: Any, source: DataType, target: DataType) -> int:
@@ -95,10 +116,3 @@ def _to_integer(value: Any, source: DataType, target: DataType) -> int:
     if math.isinf(number):
         return high if number > 0 else low
     return min(max(math.trunc(number), low), high)
-
-
-def _integer_to_float(value: int, source: DataType, target: DataType) -> Any:
-    wide = np.uint64(value) if source.is_uint else np.int64(value)
-    if target.kind == "float" and target.bits >= 32:
-        return wide.astype(numpy_dtype(target))
-    return wide.astype(np.float32).astype(numpy_dtype(target))

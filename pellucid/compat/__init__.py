@@ -1,0 +1,1 @@
+"""Meeting other people's files and spellings."""

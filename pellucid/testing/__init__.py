@@ -1,0 +1,9 @@
+"""Tools for testing compilers and programs: generators, differential runs, tolerances, assert
+helpers.
+"""
+
+from __future__ import annotations
+
+from pellucid.testing.tolerance import Tolerance, assert_allclose, tolerance_of
+
+__all__ = ["Tolerance", "assert_allclose", "tolerance_of"]
