@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any, overload
 
 from pellucid.ir.module import IRModule
+from pellucid.relax.struct_info import VDevice
 from pellucid.script.parser import entry
 from pellucid.script.parser.core import Dialect, register_dialect
 from pellucid.script.parser.module import ModuleAttrs, ModuleGlobalInfos, ModuleParser
 
-__all__ = ["ir_module", "module_attrs", "module_global_infos"]
+__all__ = ["ir_module", "module_attrs", "module_global_infos", "vdevice"]
 
 
 @overload
@@ -47,6 +48,11 @@ def module_attrs(attrs: dict[str, Any]) -> ModuleAttrs:
 def module_global_infos(infos: dict[str, Any]) -> ModuleGlobalInfos:
     """In a module's class body: its global infos (virtual devices and the like), lists by kind."""
     return ModuleGlobalInfos(infos)
+
+
+def vdevice(target: Any = None, vdevice_id: int = 0, memory_scope: str = "global") -> VDevice:
+    """A virtual device, as a global info."""
+    return VDevice(target, vdevice_id, memory_scope)
 
 
 register_dialect(Dialect("ir", "I", sys.modules[__name__], ModuleParser))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from pellucid.ir.arithmetic import cast_to, common_dtype, const, convert
 from pellucid.ir.node import Node
@@ -243,5 +243,5 @@ DETECT_ACCESS = "tir.script_parsing_detect_access"
 def _typed(axis: Axis) -> bool:
     """Whether a constant domain says its dtype (`T.int64(4)`)."""
     domain: Any = axis.domain
-    parts: Any = domain if isinstance(domain, tuple | list) else (domain,)
+    parts = cast("Any", domain) if isinstance(domain, tuple | list) else (domain,)
     return any(isinstance(each, Node) for each in parts)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from pellucid.ir.arithmetic import const, convert
 from pellucid.ir.node import Node
@@ -28,6 +28,7 @@ from pellucid.script.parser.tir_frames import (
     LetFrame,
     RealizeFrame,
 )
+from pellucid.script.parser.tir_types import DtypeFunction
 from pellucid.support.errors import TypeMismatchError
 from pellucid.tir.buffer import BufferRegion, as_region
 from pellucid.tir.stmt import (
@@ -104,10 +105,10 @@ class ScopeParser(StatementParser):
         """A variable that stands for a value."""
         var = frame.var
         if var is None:
-            kind: Any = frame.type_annotation
+            kind = cast("Any", frame.type_annotation)
             if isinstance(kind, Var):
                 kind = kind.type_annotation
-            elif hasattr(kind, "dtype") and not isinstance(kind, Node):
+            elif isinstance(kind, DtypeFunction):
                 kind = kind.dtype
             if kind is None:
                 kind = frame.value.dtype
