@@ -266,7 +266,7 @@ class BlockBuilder:
         if params is not None:
             self._set_params(frame, params)
         frame.params = frame.params or ()
-        frame.output = self._normalize_argument(as_relax_expr(output))
+        frame.output = self.normalize_argument(as_relax_expr(output))
         self._context.finished.append(self.end_block())
         self.begin_binding_block()
 
@@ -307,7 +307,7 @@ class BlockBuilder:
 
         Symbolic variables that stand bare in `struct_info` and are new here are bound by it.
         """
-        found = self._normalize_argument(as_relax_expr(value))
+        found = self.normalize_argument(as_relax_expr(value))
         info = self.info_of(found)
         if info is not None:
             verdict = struct_info_base_check(info, struct_info)
@@ -344,9 +344,15 @@ class BlockBuilder:
         with self._restoring():
             return self._normalizer.normalize(as_relax_expr(expr))
 
-    def _normalize_argument(self, expr: Expr) -> Expr:
+    def normalize_argument(self, expr: Expr) -> Expr:
+        """`expr` in normal form as an argument: what is no leaf is bound in the open block."""
         with self._restoring():
             return self._normalizer.argument(expr)
+
+    def normalize_sequence(self, expr: Expr, params: Iterable[Var] | None = None) -> SeqExpr:
+        """A branch, or the body of a function of `params`, in normal form."""
+        with self._restoring():
+            return self._normalizer.sequence(expr, None if params is None else tuple(params))
 
     @contextmanager
     def _restoring(self) -> Generator[None]:

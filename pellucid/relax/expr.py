@@ -364,8 +364,8 @@ class If(Expr):
     """
 
     cond: Expr = child()
-    true_branch: Expr = child(converter=lambda e: as_seq(e))
-    false_branch: Expr = child(converter=lambda e: as_seq(e))
+    true_branch: SeqExpr = child(converter=lambda e: as_seq(e))
+    false_branch: SeqExpr = child(converter=lambda e: as_seq(e))
 
 
 def as_seq(value: Expr) -> SeqExpr:
