@@ -5,3 +5,4 @@ from __future__ import annotations
 from pellucid.tir.op_calls import *  # noqa: F403
 from pellucid.tir.op_integer import *  # noqa: F403
 from pellucid.tir.op_math import *  # noqa: F403
+from pellucid.tir.op_stack import *  # noqa: F403

@@ -1,0 +1,1 @@
+"""The drivers: from a module to an executable, by the default pipelines."""

@@ -1,0 +1,1 @@
+"""Passes over loop functions: the lowering stages and what goes with them."""

@@ -1,0 +1,115 @@
+"""LowerOpaqueBlock: blocks disappear; what is left is loops, conditions and allocations.
+
+Before: opaque blocks without init and without match buffers. After: no blocks. A predicate becomes
+`if`; an allocated buffer becomes `Allocate` with a `DeclBuffer`; a loop of extent one is replaced
+by its body. Block annotations that start with `pragma_` become `AttrStmt`; the others were hints
+for earlier stages, except `buffer_dim_align`, which gives an allocated buffer padded strides.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.ir.arithmetic import add, cast_to, const, floormod, mul, sub
+from pellucid.ir.attrs import Attrs
+from pellucid.ir.prim_expr import PrimExpr
+from pellucid.ir.scalar import IntImm, StringImm
+from pellucid.support.errors import UnsupportedError
+from pellucid.tir.block import Block, BlockRealize, is_true
+from pellucid.tir.buffer import Buffer
+from pellucid.tir.function import PrimFunc
+from pellucid.tir.stmt import (
+    Allocate,
+    AttrStmt,
+    BufferRealize,
+    DeclBuffer,
+    ForKind,
+    IfThenElse,
+    Stmt,
+)
+from pellucid.tir.transform.contract import forbid
+from pellucid.tir.transform.folding import Folder, keep_loop
+
+
+class _LowerOpaque(Folder):
+    def visit_block_realize_(self, node: Any) -> Any:
+        """A block becomes its body, inside its allocations and under its predicate."""
+        predicate = self.visit(node.predicate)
+        block = node.block
+        aligned = block.annotations.get("buffer_dim_align", ())
+        for index, axis, factor, offset in aligned:
+            old = block.writes[int(index)].buffer
+            if old in block.alloc_buffers:
+                self.replaced[old] = _padded(old, int(axis), int(factor), int(offset))
+        body = self.visit(block.body)
+        for buffer in reversed(block.alloc_buffers):
+            body = allocation(self.visit_definition(buffer), body)
+        for key, value in reversed(block.annotations.items()):
+            if key.startswith("pragma_"):
+                body = AttrStmt(StringImm(block.name_hint), key, _expression(value), body)
+        return body if is_true(predicate) else IfThenElse(predicate, body)
+
+    def visit_for_(self, node: Any) -> Any:
+        """A loop that runs once is its body."""
+        low, extent = self.visit(node.min), self.visit(node.extent)
+        one = isinstance(extent, IntImm) and extent.value == 1
+        if one and node.kind != ForKind.THREAD_BINDING and not _has_pragma(node.annotations):
+            self.replaced[node.loop_var] = cast_to(node.loop_var.dtype, low)
+            return self.visit(node.body)
+        return keep_loop(node, min=low, extent=extent, body=self.visit(node.body))
+
+
+def _has_pragma(annotations: Attrs) -> bool:
+    return any(key.startswith("pragma_") for key in annotations)
+
+
+def _expression(value: Any) -> PrimExpr:
+    if isinstance(value, PrimExpr):
+        return value
+    return StringImm(value) if isinstance(value, str) else const(value)
+
+
+def _padded(buffer: Buffer, axis: int, factor: int, offset: int) -> Buffer:
+    """The buffer with strides such that the one of `axis` is `offset` modulo `factor`."""
+    strides: list[PrimExpr] = []
+    step: PrimExpr = const(1, buffer.shape[-1].dtype)
+    for position in reversed(range(len(buffer.shape))):
+        if position == axis % len(buffer.shape):
+            step = add(step, floormod(sub(add(offset, factor), floormod(step, factor)), factor))
+        strides.append(step)
+        step = mul(step, buffer.shape[position])
+    return buffer.replace(strides=tuple(reversed(strides)))
+
+
+def allocated_extents(buffer: Buffer) -> tuple[PrimExpr, ...]:
+    """The extents of the memory that an allocated buffer needs."""
+    if not buffer.strides:
+        return buffer.shape
+    return (mul(buffer.shape[0], buffer.strides[0]), *[const(1, "int32")] * (buffer.ndim - 1))
+
+
+def allocation(buffer: Buffer, body: Stmt) -> Stmt:
+    """`body` with memory for `buffer`."""
+    if not isinstance(buffer.elem_offset, IntImm) or buffer.elem_offset.value != 0:
+        raise UnsupportedError(
+            f"The allocated buffer {buffer.name!r} has an offset.",
+            found=repr(buffer.elem_offset),
+            cure="allocate it without elem_offset",
+        )
+    extents = allocated_extents(buffer)
+    return Allocate(buffer.data, buffer.dtype, extents, body=DeclBuffer(buffer, body))
+
+
+def lower_opaque_block(func: PrimFunc) -> PrimFunc:
+    """The function without blocks."""
+    return func.with_body(_LowerOpaque().visit(func.body))
+
+
+def verify_no_block(func: PrimFunc) -> None:
+    """There are loops, conditions and allocations, and no blocks."""
+    forbid(
+        func,
+        "LowerOpaqueBlock",
+        "block",
+        lambda node: isinstance(node, Block | BlockRealize | BufferRealize),
+    )
