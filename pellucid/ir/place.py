@@ -1,4 +1,6 @@
-"""The place of an error in a program that has no source text: its script, with the part underlined."""
+"""The place of an error in a program that has no source text: its script, with the part
+underlined.
+"""
 
 from __future__ import annotations
 

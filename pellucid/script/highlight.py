@@ -33,20 +33,18 @@ def _style(name: str | None) -> str:
 
 def html(text: str, style: str | None = None) -> str:
     """The script as HTML, for `_repr_html_` and notebooks."""
-    formatter: Any = HtmlFormatter(style=_style(style), noclasses=True)
-    return _coloured(text, formatter)
+    return _coloured(text, HtmlFormatter, style=_style(style), noclasses=True)
 
 
 def ansi(text: str, style: str | None = None) -> str:
     """The script with the colour codes of a terminal."""
-    formatter: Any = Terminal256Formatter(style=_style(style))
-    return _coloured(text, formatter).rstrip("\n")
+    return _coloured(text, Terminal256Formatter, style=_style(style)).rstrip("\n")
 
 
-def _coloured(text: str, formatter: Any) -> str:
+def _coloured(text: str, formatter: Any, **options: Any) -> str:
     # pygments ships without types.
     paint: Any = colour
-    return str(paint(text, Python3Lexer(), formatter))
+    return str(paint(text, Python3Lexer(), formatter(**options)))
 
 
 def _notebook() -> Any:

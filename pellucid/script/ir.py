@@ -6,13 +6,26 @@ import sys
 from collections.abc import Callable
 from typing import Any, overload
 
+from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.module import IRModule
+from pellucid.ir.op import Op
 from pellucid.relax.struct_info import VDevice
+from pellucid.script.constructors import node
+from pellucid.script.metadata import load_metadata
 from pellucid.script.parser import entry
 from pellucid.script.parser.core import Dialect, register_dialect
 from pellucid.script.parser.module import ModuleAttrs, ModuleGlobalInfos, ModuleParser
 
-__all__ = ["ir_module", "module_attrs", "module_global_infos", "vdevice"]
+__all__ = [
+    "GlobalVar",
+    "Op",
+    "ir_module",
+    "load_metadata",
+    "module_attrs",
+    "module_global_infos",
+    "node",
+    "vdevice",
+]
 
 
 @overload

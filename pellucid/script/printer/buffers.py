@@ -17,7 +17,9 @@ from pellucid.tir.buffer import DEFAULT_ALIGNMENT, Buffer
 
 
 def has_own_pointer(p: Printer, buffer: Buffer) -> bool:
-    """Whether the pointer is the one that declaring the buffer makes: unknown so far, of its type."""
+    """Whether the pointer is the one that declaring the buffer makes: unknown so far, of its
+    type.
+    """
     if buffer.data in p.names:
         return False
     annotation = buffer.data.type_annotation
@@ -59,7 +61,9 @@ def annotation(p: Printer, buffer: Buffer) -> str:
 
 
 def arguments(p: Printer, buffer: Buffer) -> tuple[list[str], list[tuple[str, str]]]:
-    """The arguments of a declaration: shape, dtype, and keywords for all that is not the default."""
+    """The arguments of a declaration: shape, dtype, and keywords for all that is not the
+    default.
+    """
     args = [shape_text(p, buffer)]
     if buffer.dtype != p.config.buffer_dtype:
         args.append(string_text(buffer.dtype))

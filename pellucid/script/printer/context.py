@@ -83,7 +83,9 @@ _trials = _Trials()
 
 @contextmanager
 def on_trial() -> Generator[None]:
-    """What runs inside is tried out: its errors are not shown, so `repr` need not print anything."""
+    """What runs inside is tried out: its errors are not shown, so `repr` need not print
+    anything.
+    """
     _trials.depth += 1
     try:
         yield
@@ -149,7 +151,9 @@ class Printer:
     # Lines.
 
     def line(self, text: str) -> None:
-        """Write a line at the present depth, after the declarations that its expressions asked for."""
+        """Write a line at the present depth, after the declarations that its expressions
+        asked for.
+        """
         if self.pending:
             pending, self.pending = self.pending, []
             if self.budget is None:
@@ -187,7 +191,8 @@ class Printer:
             self.budget -= 1
             if self.budget < 0:
                 return ELLIPSIS
-        text, own = expr_printer(type(node))(self, node, bare or self.int_dtype)
+        kind: Any = type(node)
+        text, own = expr_printer(kind)(self, node, bare or self.int_dtype)
         if own < level:
             text = f"({text})"
         return self.marks.wrap(node, text) if self.marks.active else text
@@ -199,7 +204,8 @@ class Printer:
     def stmt(self, node: Any, tail: bool = True) -> None:
         """Write a statement. `tail` says that nothing follows it in its block."""
         self.spend()
-        stmt_printer(type(node))(self, node, tail)
+        kind: Any = type(node)
+        stmt_printer(kind)(self, node, tail)
 
 
 def _find(table: dict[type[Any], Any], kind: type[Any]) -> Any:

@@ -78,7 +78,7 @@ def same_operand(found: Any, wanted: Any) -> bool:
     """Whether two expressions are one object, or equal constants."""
     if found is wanted:
         return True
-    kind: type[Any] = type(wanted)
+    kind: Any = type(wanted)
     return kind in _CONSTANTS and type(found) is kind and _same_constant(found, wanted)
 
 
@@ -345,7 +345,9 @@ def indices_text(p: Printer, indices: tuple[PrimExpr, ...]) -> str:
 
 @prints_expr(BufferRegion)
 def region(p: Printer, node: BufferRegion, bare: DataType) -> Text:
-    """`A[i, j:j + 4]`, in a place where a region is expected; a region of one element is an index."""
+    """`A[i, j:j + 4]`, in a place where a region is expected; a region of one element is an
+    index.
+    """
     del bare
     parts = [_range_text(p, each) for each in node.region]
     return f"{p.expr(node.buffer)}[{', '.join(parts) or '()'}]", Level.ATOM
@@ -360,17 +362,19 @@ def _range_text(p: Printer, each: scalar.Range) -> str:
 
 
 def end_of(p: Printer, begin: PrimExpr, extent: PrimExpr) -> PrimExpr | None:
-    """The end from which reading `begin:end` back computes this extent; None where there is none."""
+    """The end from which reading `begin:end` back computes this extent; None where there is
+    none.
+    """
     end = attempt(arithmetic.add, begin, extent)
     if end is None:
         return None
     pair: Any = attempt(
         arithmetic.match_types, host_value(begin, p.int_dtype), host_value(end, p.int_dtype)
     )
-    found = None if pair is None else attempt(arithmetic.distance, *pair)
-    if found is None or not (same_operand(pair[0], begin) and same_operand(found, extent)):
+    if pair is None or not same_operand(pair[0], begin):
         return None
-    return end
+    found = attempt(arithmetic.distance, *pair)
+    return end if found is not None and same_operand(found, extent) else None
 
 
 @prints_expr(scalar.Range)

@@ -39,12 +39,13 @@ def _step(found: object, match: re.Match[str]) -> Any:
     value: Any = found
     if match[1] is not None:
         return getattr(value, match[1])
-    key = ast.literal_eval(match[2])
+    key: Any = ast.literal_eval(match[2])
     if isinstance(value, Mapping) and isinstance(key, int):
         return list(cast("Mapping[Any, Any]", value).values())[key]
     if isinstance(value, tuple) and isinstance(key, str):
         return dict(cast("tuple[tuple[str, Any], ...]", value))[key]
-    return value[key]
+    part: Any = value[key]
+    return part
 
 
 def _lost(path: str, position: int) -> ConfigError:
