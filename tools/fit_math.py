@@ -89,8 +89,9 @@ def exchange(errors: list[mpf], count: int) -> list[int]:
         if len(runs) == count + 1:
             runs.pop(0 if abs(errors[runs[0]]) < abs(errors[runs[-1]]) else -1)
             continue
-        weakest = min(range(len(runs) - 1), key=lambda i: min(
-            abs(errors[runs[i]]), abs(errors[runs[i + 1]])))
+        weakest = min(
+            range(len(runs) - 1), key=lambda i: min(abs(errors[runs[i]]), abs(errors[runs[i + 1]]))
+        )
         del runs[weakest : weakest + 2]
     return runs
 
@@ -138,7 +139,7 @@ def log_erfc(x: mpf) -> mpf:
 
 FITS = [
     Fit("EXP", "(exp(r) - 1 - r) / r^2", lambda r: (mp.expm1(r) - r) / r**2, lambda r: abs(r),
-        -R, R, {"float32": 4, "float64": 10}),
+        -R, R, {"float32": 5, "float64": 10}),
     Fit("EXP2", "(2^r - 1) / r", lambda r: mp.expm1(r * LN2) / r, lambda r: abs(r),
         mpf("-0.5005"), mpf("0.5005"), {"float32": 6, "float64": 12}),
     Fit("EXP10", "(10^r - 1) / r", lambda r: mp.expm1(r * mp.log(10)) / r, lambda r: abs(r),
@@ -164,13 +165,13 @@ FITS = [
         lambda z: (mp.cos(root(z)) - 1 + z / 2) / z**2, lambda z: z * z,
         ZERO, Q2, {"float32": 2, "float64": 6}),
     Fit("ERF", "erf(x) / x - 1 in z = x^2", lambda z: mp.erf(root(z)) / root(z) - 1,
-        lambda z: mpf(1), ZERO, mpf("1.001"), {"float32": 6, "float64": 13}),
+        lambda z: mpf(1), ZERO, mpf("1.267"), {"float32": 6, "float64": 14}),
     Fit("ERFC", "log(erfc(x)) in u = x - 2", lambda u: log_erfc(u + 2),
-        lambda u: mp.erfc(u + 2) / mp.erf(u + 2), mpf(-1), mpf("1.95"), {"float32": 7}),
-    Fit("ERFC_NEAR", "log(erfc(x)) in u = x - 1.625", lambda u: log_erfc(u + mpf("1.625")),
-        lambda u: mp.erfc(u + mpf("1.625")), mpf("-0.626"), mpf("0.626"), {"float64": 14}),
-    Fit("ERFC_FAR", "log(erfc(x)) in u = x - 4.125", lambda u: log_erfc(u + mpf("4.125")),
-        lambda u: mp.erfc(u + mpf("4.125")), mpf("-1.876"), mpf("1.876"), {"float64": 14}),
+        lambda u: mp.erfc(u + 2) / mp.erf(u + 2), mpf("-0.876"), mpf("1.95"), {"float32": 7}),
+    Fit("ERFC_NEAR", "log(erfc(x)) in u = x - 1.75", lambda u: log_erfc(u + mpf("1.75")),
+        lambda u: mp.erfc(u + mpf("1.75")), mpf("-0.6255"), mpf("0.6255"), {"float64": 14}),
+    Fit("ERFC_FAR", "log(erfc(x)) in u = x - 4.1875", lambda u: log_erfc(u + mpf("4.1875")),
+        lambda u: mp.erfc(u + mpf("4.1875")), mpf("-1.8135"), mpf("1.8135"), {"float64": 13}),
     Fit("ATAN", "(atan(x) - x) / x^3 in z = x^2",
         lambda z: (mp.atan(root(z)) - root(z)) / root(z) ** 3, lambda z: z,
         ZERO, mpf("0.392"), {"float64": 16}),
@@ -180,6 +181,9 @@ FITS = [
     Fit("SINH", "(sinh(x) - x) / x^3 in z = x^2",
         lambda z: (mp.sinh(root(z)) - root(z)) / root(z) ** 3, lambda z: z,
         ZERO, mpf("1.001"), {"float64": 7}),
+    Fit("TANH", "(tanh(x) - x) / x^3 in z = x^2",
+        lambda z: (mp.tanh(root(z)) - root(z)) / root(z) ** 3, lambda z: z,
+        ZERO, mpf("0.391"), {"float32": 4, "float64": 11}),
     Fit("POW_LOG2", "log2((1 + s) / (1 - s)) / s in z = s^2, for pow of float32",
         lambda z: half_log(root(z)) / LN2 / root(z), lambda z: mpf(1),
         ZERO, S2, {"float64": 5}),

@@ -166,6 +166,22 @@ class Kit:
         high = self.sub(scaled, self.sub(scaled, a))
         return high, self.sub(a, high)
 
+    def divide(
+        self, over: tuple[Value, Value | None], under: tuple[Value, Value | None], inverse: Value
+    ) -> Value:
+        """The quotient of two pairs (or numbers), with about one rounding.
+
+        `inverse` is 1 / under[0] as rounded.
+        """
+        quotient = self.mul(over[0], inverse)
+        p, low = self.product(quotient, under[0])
+        rest = self.sub(self.sub(over[0], p), low)
+        if over[1] is not None:
+            rest = self.add(rest, over[1])
+        if under[1] is not None:
+            rest = self.fma(self.neg(quotient), under[1], rest)
+        return self.fma(rest, inverse, quotient)
+
     # ---- choice
 
     def compare(self, predicate: str, a: Value, b: Value | float) -> Value:

@@ -7,7 +7,7 @@ infinity, so that n stays in range and NaN goes through.
 
 from __future__ import annotations
 
-from pellucid.codegen.llvm.math_coefficients import EXP, EXP2, EXP10, LN2, LOG10_2, SINH
+from pellucid.codegen.llvm.math_coefficients import EXP, EXP2, EXP10, LN2, LOG10_2, SINH, TANH
 from pellucid.codegen.llvm.math_core import Kit, math_function
 from pellucid.codegen.llvm.value import Value
 
@@ -39,6 +39,18 @@ def exp_in_range(k: Kit, x: Value) -> Value:
     return k.scale(k.add(_expm1_reduced(k, r), k.c(1.0)), n, word)
 
 
+def _exact_exp(k: Kit, x: Value) -> Value:
+    """The same with little more than the one rounding of the result."""
+    n, word = k.nearest(x, LOG2_OF_E)
+    high, low = LN2[k.dtype]
+    first = k.fma(n, k.c(-high), x)
+    r = k.fma(n, k.c(-low), first)
+    lost = k.fma(n, k.c(-low), k.sub(first, r))
+    tail = k.fma(k.mul(r, r), k.polynomial(r, EXP[k.dtype]), lost)
+    one, rest = k.quick_sum(k.c(1.0), r)
+    return k.scale(k.add(one, k.add(rest, tail)), n, word)
+
+
 @math_function("exp")
 def exp(k: Kit, x: Value) -> Value:
     """e^x."""
@@ -64,8 +76,10 @@ def exp10(k: Kit, x: Value) -> Value:
     return k.scale(k.fma(r, k.polynomial(r, EXP10[k.dtype]), k.c(1.0)), n, word)
 
 
-def expm1_in_range(k: Kit, x: Value) -> Value:
-    """e^x - 1 for x cut to where it is -1 or infinity, or NaN; a zero may lose its sign."""
+@math_function("expm1")
+def expm1(k: Kit, x: Value) -> Value:
+    """e^x - 1, also for small x."""
+    x = k.clamp(x, -38.0 if k.double else -18.0, _EXP[k.dtype][1])
     r, _, word = _reduce(k, x)
     p = _expm1_reduced(k, r)
     # Half of 2^n, which has an exponent even where 2^n is beyond the largest number.
@@ -75,27 +89,29 @@ def expm1_in_range(k: Kit, x: Value) -> Value:
     return k.select(k.compare("olt", k.abs(x), 2.0 ** -(k.mantissa + 2)), x, result)
 
 
-@math_function("expm1")
-def expm1(k: Kit, x: Value) -> Value:
-    """e^x - 1, also for small x."""
-    low = -38.0 if k.double else -18.0
-    return expm1_in_range(k, k.clamp(x, low, _EXP[k.dtype][1]))
-
-
 @math_function("sigmoid")
 def sigmoid(k: Kit, x: Value) -> Value:
     """1 / (1 + e^-x), without overflow on either side."""
-    z = exp_in_range(k, k.at_least(k.neg(k.abs(x)), _EXP[k.dtype][0]))
+    if not k.double and not k.target.has_fma:
+        return k.narrow(sigmoid(k.widened(), k.widen(x)))
+    z = _exact_exp(k, k.at_least(k.neg(k.abs(x)), _EXP[k.dtype][0]))
     above = k.select(k.compare("olt", x, 0.0), z, 1.0)
-    return k.div(above, k.add(z, k.c(1.0)))
+    below, lost = k.quick_sum(k.c(1.0), z)
+    # One division, then what it and the sum below it have lost.
+    y = k.div(k.c(1.0), below)
+    return k.divide((above, None), (below, lost), y)
 
 
 @math_function("tanh")
 def tanh(k: Kit, x: Value) -> Value:
-    """Hyperbolic tangent: (e^2x - 1) / (e^2x + 1)."""
-    a = k.at_most(k.abs(x), 20.0 if k.double else 10.0)
-    e = expm1_in_range(k, k.add(a, a))
-    return k.copysign(k.div(e, k.add(e, k.c(2.0))), x)
+    """Hyperbolic tangent: a polynomial near zero, else 1 - 2 / (e^2x + 1)."""
+    a = k.abs(x)
+    z = k.mul(a, a)
+    small = k.fma(k.mul(z, a), k.polynomial(z, TANH[k.dtype]), a)
+    cut = k.at_most(a, 20.0 if k.double else 10.0)
+    e = exp_in_range(k, k.add(cut, cut))
+    large = k.sub(k.c(1.0), k.div(k.c(2.0), k.add(e, k.c(1.0))))
+    return k.copysign(k.select(k.compare("olt", a, 0.625), small, large), x)
 
 
 def _half_exp(k: Kit, x: Value) -> Value:

@@ -88,6 +88,14 @@ def _to_base(k: Kit, f: Value, base: tuple[float, ...]) -> tuple[Value, Value]:
     return k.mul(high, k.c(base[0])), rest
 
 
+def _times_plus(k: Kit, f: Value, factor: float, y: Value) -> Value:
+    """`f · factor + y` with the product exact on every target."""
+    if k.target.has_fma:
+        return k.fma(f, k.c(factor), y)
+    high, low = k.product(f, k.c(factor))
+    return k.add(high, k.add(low, y))
+
+
 @math_function("log2")
 def log2(k: Kit, x: Value) -> Value:
     """Logarithm to base 2."""
@@ -100,7 +108,7 @@ def log2(k: Kit, x: Value) -> Value:
         return special(k, x, k.add(low, total))
     one, rest = LOG2_E[k.dtype]
     y = k.fma(k.mul(f, f), k.polynomial(f, LOG2[k.dtype]), k.mul(f, k.c(rest)))
-    return special(k, x, k.add(n, k.fma(f, k.c(one), y)))
+    return special(k, x, k.add(n, _times_plus(k, f, one, y)))
 
 
 @math_function("log10")
@@ -119,7 +127,7 @@ def log10(k: Kit, x: Value) -> Value:
     one, rest = LOG10_E[k.dtype]
     y = k.fma(k.mul(f, f), k.polynomial(f, LOG10[k.dtype]), k.mul(f, k.c(rest)))
     y = k.fma(n, k.c(two_low), y)
-    return special(k, x, k.fma(n, k.c(two_high), k.fma(f, k.c(one), y)))
+    return special(k, x, k.fma(n, k.c(two_high), _times_plus(k, f, one, y)))
 
 
 @math_function("log1p")

@@ -100,6 +100,16 @@ def sqrt(k: Kit, x: Value) -> Value:
 @math_function("rsqrt")
 def rsqrt(k: Kit, x: Value) -> Value:
     """1 / √x; infinite at zeros, NaN below."""
+    if not k.double and not k.target.has_fma:
+        w = k.widened()
+        return k.narrow(w.div(w.c(1.0), w.sqrt(k.widen(x))))
+    if k.target.has_fma:
+        y = k.div(k.c(1.0), k.sqrt(x))
+        # One step of Newton's, with what the two roundings lost: 1 - x·y².
+        xy, low = k.product(x, y)
+        lost = k.fma(k.neg(low), y, k.fma(k.neg(xy), y, k.c(1.0)))
+        ordinary = k.f.land(k.compare("ogt", x, 0.0), k.compare("olt", x, _INFINITY))
+        return k.select(ordinary, k.fma(k.mul(y, k.c(0.5)), lost, y), y)
     return k.div(k.c(1.0), k.sqrt(x))
 
 

@@ -204,33 +204,38 @@ def _as_pair(k: Kit, value: Value) -> tuple[Value, Value]:
 # ---- sine and cosine
 
 
-def _sin_reduced(k: Kit, r: Value, low: Value, z: Value) -> Value:
+Pair = tuple[Value, Value]
+
+
+def _sin_reduced(k: Kit, r: Value, low: Value, z: Value) -> Pair:
+    """sin(r + low) as a number and a much smaller one to be added."""
     rest = k.mul(k.mul(z, r), k.polynomial(z, SIN[k.dtype]))
     if k.double:
         rest = k.fma(low, k.fma(z, k.c(-0.5), k.c(1.0)), rest)
-    return k.add(r, rest)
+    return r, rest
 
 
-def _cos_reduced(k: Kit, r: Value, low: Value, z: Value) -> Value:
+def _cos_reduced(k: Kit, r: Value, low: Value, z: Value) -> Pair:
+    """cos(r + low) as a number and a much smaller one to be added."""
     half = k.mul(z, k.c(0.5))
     rest = k.mul(k.mul(z, z), k.polynomial(z, COS[k.dtype]))
     if k.double:
         rest = k.sub(rest, k.mul(r, low))
     w = k.sub(k.c(1.0), half)
-    return k.add(w, k.add(k.sub(k.sub(k.c(1.0), w), half), rest))
+    return w, k.add(k.sub(k.sub(k.c(1.0), w), half), rest)
 
 
-def _both(k: Kit, x: Value) -> tuple[Value, Value, Value]:
+def _both(k: Kit, x: Value) -> tuple[Pair, Pair, Value]:
     r, low, n = _reduce(k, x)
     z = k.mul(r, r)
     return _sin_reduced(k, r, low, z), _cos_reduced(k, r, low, z), n
 
 
-def _quadrant(k: Kit, sine: Value, cosine: Value, n: Value) -> Value:
+def _quadrant(k: Kit, sine: Pair, cosine: Pair, n: Value) -> Value:
     """sin(r + n π/2)."""
     odd = k.f.icmp("ne", k.f.land(n, k.i(1)), 0)
     sign = k.f.binary("shl", k.f.land(n, k.i(2)), k.i(k.bits_size - 2))
-    return k.xor_sign(k.select(odd, cosine, sine), sign)
+    return k.xor_sign(k.select(odd, k.add(*cosine), k.add(*sine)), sign)
 
 
 @math_function("sin")
@@ -252,9 +257,12 @@ def tan(k: Kit, x: Value) -> Value:
     """Tangent."""
     sine, cosine, n = _both(k, x)
     odd = k.f.icmp("ne", k.f.land(n, k.i(1)), 0)
-    over = k.select(odd, cosine, sine)
-    under = k.select(odd, k.neg(sine), cosine)
-    return k.select(k.compare("oeq", x, 0.0), x, k.div(over, under))
+    sine, cosine = k.quick_sum(*sine), k.quick_sum(*cosine)
+    over = [k.select(odd, b, a) for a, b in zip(sine, cosine, strict=True)]
+    under = [k.select(odd, k.neg(a), b) for a, b in zip(sine, cosine, strict=True)]
+    inverse = k.div(k.c(1.0), under[0])
+    result = k.divide((over[0], over[1]), (under[0], under[1]), inverse)
+    return k.select(k.compare("oeq", x, 0.0), x, result)
 
 
 # ---- inverse functions
@@ -288,10 +296,11 @@ def atan2(k: Kit, y: Value, x: Value) -> Value:
     a, b = k.abs(y), k.abs(x)
     both_infinite = k.f.land(k.compare("oeq", a, _INFINITY), k.compare("oeq", b, _INFINITY))
     a, b = k.select(both_infinite, 1.0, a), k.select(both_infinite, 1.0, b)
-    huge = k.f.lor(k.compare("ogt", a, 2.0**1000), k.compare("ogt", b, 2.0**1000))
-    factor = k.select(huge, 2.0**-100, 1.0)
-    b = k.mul(b, factor)
-    a = k.mul(a, factor)
+    # Away from overflow of a + b, and from denormals where both are small.
+    larger = k.select(k.compare("ogt", a, b), a, b)
+    tiny = k.select(k.compare("olt", larger, 2.0**-900), 2.0**200, 1.0)
+    factor = k.select(k.compare("ogt", larger, 2.0**1000), 2.0**-100, tiny)
+    a, b = k.mul(a, factor), k.mul(b, factor)
     none = k.f.land(k.compare("oeq", a, 0.0), k.compare("oeq", b, 0.0))
     base, rest = _arc(k, a, k.select(none, 1.0, b))
     left = k.f.icmp("slt", k.bits(x), 0)
