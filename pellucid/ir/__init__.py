@@ -1,5 +1,6 @@
 """What both levels share: nodes, dtypes, scalar expressions, operators, modules, passes."""
 
+from pellucid.ir import instruments, transform
 from pellucid.ir.arithmetic import const
 from pellucid.ir.attrs import Attrs
 from pellucid.ir.dtype import DataType
@@ -39,8 +40,10 @@ __all__ = [
     "assert_structural_equal",
     "const",
     "first_difference",
+    "instruments",
     "register_op",
     "register_op_attr",
     "structural_equal",
     "structural_hash",
+    "transform",
 ]
