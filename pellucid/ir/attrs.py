@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from pellucid.ir.node import Node, child, node
 from pellucid.support.errors import TypeMismatchError, did_you_mean
+from pellucid.target.target import Target
 
 
 def freeze(value: Any) -> Any:
@@ -18,6 +19,8 @@ def freeze(value: Any) -> Any:
         or value is None
         or isinstance(value, str | bool | int | float | Node)
     ):
+        return value
+    if isinstance(value, Target):
         return value
     if isinstance(value, list | tuple):
         return tuple([freeze(each) for each in cast("list[Any]", value)])

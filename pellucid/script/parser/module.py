@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from pellucid.ir.attrs import Attrs
 from pellucid.ir.function import BaseFunc
 from pellucid.ir.module import IRModule
 from pellucid.script.parser.core import (
@@ -87,7 +88,7 @@ class ModuleParser(StatementParser):
                 raise self.error(node, "The module attributes are given twice.", cure="merge them")
             self.attrs.update(value.attrs)
         elif isinstance(value, ModuleGlobalInfos):
-            self.module.global_infos.update(value.infos)
+            self.module.global_infos.update(Attrs(value.infos).items())
         elif not isinstance(value, str):
             raise self.error(
                 node,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from pellucid.ir.arithmetic import cast_to, common_dtype, const, convert
+from pellucid.ir.attrs import as_attrs
 from pellucid.ir.node import Node
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, IterVar, Range, Var
@@ -155,7 +156,7 @@ class BlockParser(ScopeParser):
             raise self.error(
                 node, "T.block_attr is given twice in this block.", cure="merge the two"
             )
-        state.annotations = dict(clause.attrs)
+        state.annotations = dict(as_attrs(clause.attrs).items())
 
     def clause_FuncAttr(self, clause: FuncAttr, node: ast.AST) -> None:
         """`T.func_attr({...})`: a matter of the function."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pellucid.ir.arithmetic import const
+from pellucid.ir.attrs import as_attrs
 from pellucid.ir.dtype import HANDLE, DataType
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.function import BaseFunc
@@ -180,7 +181,7 @@ class PrimFuncParser(TirStatements):
         """`T.func_attr({...})`."""
         if self.attrs is not None:
             raise self.error(node, "T.func_attr is given twice.", cure="merge the two")
-        self.attrs = dict(clause.attrs)
+        self.attrs = dict(as_attrs(clause.attrs).items())
 
     def stmt_FunctionDef(self, node: ast.FunctionDef) -> None:
         """A macro defined inside the function."""
