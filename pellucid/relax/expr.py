@@ -20,6 +20,7 @@ from pellucid.ir.op import Op
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, as_expr
 from pellucid.ir.scalar import StringImm as ScalarString
+from pellucid.relax.operators import install
 from pellucid.relax.struct_info import (
     FuncStructInfo,
     ObjectStructInfo,
@@ -489,6 +490,7 @@ def _call_function(function: Any, args: Any, attrs: Any) -> Call:
 
 
 call_builders["relax"] = _call_function
+install(Call, TupleGetItem, const)
 
 __all__ = [
     "Binding",
