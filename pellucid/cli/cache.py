@@ -7,10 +7,10 @@ it can be made again.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import cast
 
 from pellucid.cli.terminal import print_json
+from pellucid.runtime.cache import Cache
 from pellucid.support.config import cache_folder
 
 EXAMPLES = """  pellucid cache           where it is and how much it holds
@@ -25,23 +25,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Show or clear the cache."""
     folder = cache_folder()
-    files = held(folder)
-    size = sum(file.stat().st_size for file in files)
+    kinds = [Cache(each.name) for each in sorted(folder.glob("*/"))]
+    count = sum(len(each.entries()) for each in kinds)
+    size = sum(each.size() for each in kinds)
     clear = cast("bool", options.clear)
     if clear:
-        for file in files:
-            file.unlink()
+        for each in kinds:
+            each.clear()
     if cast("bool", options.json):
-        print_json({"folder": str(folder), "files": len(files), "bytes": size, "cleared": clear})
+        print_json({"folder": str(folder), "entries": count, "bytes": size, "cleared": clear})
     elif clear:
-        print(f"cleared {len(files)} files ({size:,} bytes) in {folder}")
+        print(f"cleared {count} entries ({size:,} bytes) in {folder}")
     else:
-        print(f"{folder}: {len(files)} files, {size:,} bytes")
+        print(f"{folder}: {count} entries, {size:,} bytes")
     return 0
-
-
-def held(folder: Path) -> list[Path]:
-    """The files of the cache. Links are left alone: they may lead anywhere."""
-    if not folder.is_dir():
-        return []
-    return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]

@@ -16,9 +16,9 @@ from pellucid.demo.data import Digits, load_digits, reference_scores
 from pellucid.demo.model import DigitsMLP
 from pellucid.demo.race import in_turn
 from pellucid.demo.report import Report
-from pellucid.driver.build import build
+from pellucid.driver.relax_build import build
 from pellucid.ir.module import IRModule
-from pellucid.relax.transform.bind_params import BindParams
+from pellucid.relax.transform import BindParams
 from pellucid.runtime.device import cpu
 from pellucid.runtime.tensor import array
 from pellucid.runtime.vm import VirtualMachine

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pellucid.cli import COMMANDS, LATER, main
+from pellucid.runtime.cache import Cache
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,19 +59,24 @@ def test_cache_is_shown_and_cleared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PELLUCID_CACHE_DIR", str(tmp_path))
-    (tmp_path / "kept").write_bytes(b"12345")
-    outside = tmp_path.parent / "outside"
-    outside.write_bytes(b"1")
-    (tmp_path / "link").symlink_to(outside)
+    entries = Cache("objects")
+    entries.put(b"key", b"value")
+    other = tmp_path / "objects" / "not-ours.txt"
+    other.write_text("kept")
 
     assert main(["cache", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert shown == {"folder": str(tmp_path), "files": 1, "bytes": 5, "cleared": False}
+    assert shown == {
+        "folder": str(tmp_path),
+        "entries": 1,
+        "bytes": entries.size(),
+        "cleared": False,
+    }
 
     assert main(["cache", "--clear"]) == 0
-    assert "cleared 1 files (5 bytes)" in capsys.readouterr().out
-    assert outside.exists()
-    assert not (tmp_path / "kept").exists()
+    assert "cleared 1 entries" in capsys.readouterr().out
+    assert entries.entries() == []
+    assert other.exists()
 
 
 def test_show_without_a_file(capsys: pytest.CaptureFixture[str]) -> None:
