@@ -162,7 +162,8 @@ C[0] = A[0]
 
 def test_allocate_const() -> None:
     func = function(
-        'B = T.allocate_const([1, 2, 3, 4], "int32", [2, 2])\nC = T.Buffer((2, 2), "int32", data=B)\n'
+        'B = T.allocate_const([1, 2, 3, 4], "int32", [2, 2])\n'
+        'C = T.Buffer((2, 2), "int32", data=B)\n'
         "T.evaluate(C[0, 1])"
     )
     assert isinstance(func.body, AllocateConst)
@@ -268,7 +269,8 @@ def test_a_variable_of_the_script_under_another_name_is_a_let() -> None:
 
 def test_lists_of_buffers_get_numbered_names() -> None:
     func = function(
-        "Bs = [T.alloc_buffer((4,)) for _ in range(2)]\nC, D = T.alloc_buffer(1), T.alloc_buffer(1)\n"
+        "Bs = [T.alloc_buffer((4,)) for _ in range(2)]\n"
+        "C, D = T.alloc_buffer(1), T.alloc_buffer(1)\n"
         "Bs[1][0] = 1\nC[0] = 1\nD[0] = 1"
     )
     names = [each.name for each in func.body.block.alloc_buffers]

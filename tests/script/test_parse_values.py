@@ -1,4 +1,4 @@
-"""Expressions of scripts: what Python syntax evaluates to, with host values and with scalar nodes."""
+"""Expressions of scripts: what Python syntax evaluates to, with host values and with nodes."""
 
 from __future__ import annotations
 

@@ -129,11 +129,10 @@ class _TextEvaluator(Evaluator):
                 name = alias.asname or alias.name
                 self.variables.define(name, namespaces()[token], shadow=True)
         elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
-            cure = _NO_IMPORT if isinstance(node, ast.Import | ast.ImportFrom) else None
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                raise self.error(node, "A script text imports nothing.", cure=_NO_IMPORT)
             raise self.error(
-                node,
-                "A script text holds one function or one class, and assignments before it.",
-                cure=cure,
+                node, "A script text holds one function or one class, and assignments before it."
             )
 
 
@@ -180,11 +179,15 @@ def from_source(
     context = Context(source, variables.snapshot(), None, check_well_formed)
     if isinstance(definition, ast.ClassDef):
         if token != "ir":
-            raise evaluator.error(definition, "A class is decorated with I.ir_module.")
+            raise evaluator.error(
+                definition, "A class is a module.", cure="decorate it with I.ir_module"
+            )
         context.check_well_formed = bool(options.get("check_well_formed", check_well_formed))
         return _module(context, definition)
     if token == "ir":
-        raise evaluator.error(definition, "I.ir_module decorates a class.")
+        raise evaluator.error(
+            definition, "I.ir_module decorates a class.", cure="use T.prim_func or R.function"
+        )
     return _function(context, definition, token, options)
 
 

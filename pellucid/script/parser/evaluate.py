@@ -69,6 +69,25 @@ _MAKERS = frozenset(
 )
 
 
+_SYNTAX: dict[type[ast.expr], str] = {
+    ast.NamedExpr: ":=",
+    ast.Await: "await",
+    ast.Yield: "yield",
+    ast.YieldFrom: "yield from",
+    ast.Starred: "*",
+}
+
+
+def _unchained(node: ast.Compare) -> str:
+    """A chain of comparisons as a conjunction."""
+    operands = [node.left, *node.comparators]
+    parts = [
+        ast.unparse(ast.Compare(left, [op], [right]))
+        for left, op, right in zip(operands, node.ops, operands[1:], strict=False)
+    ]
+    return " and ".join(parts)
+
+
 def is_scalar(value: object) -> bool:
     """Whether `value` is a scalar expression (which has no truth value of its own)."""
     return isinstance(value, PrimExpr | IterVar)
@@ -162,7 +181,7 @@ class Evaluator:
         """Syntax that means nothing in a script."""
         raise self.error(
             node,
-            f"`{type(node).__name__}` is not an expression of the script language.",
+            f"`{_SYNTAX.get(type(node), type(node).__name__)}` is not part of the script language.",
             cure="compute the value in Python code before the function, and use its name here",
         )
 
@@ -256,7 +275,7 @@ class Evaluator:
                 raise self.error(
                     node,
                     "Comparisons of scalar expressions cannot be chained.",
-                    cure="write `a < b and b < c`",
+                    cure=f"write `{_unchained(node)}`",
                 )
             result = _COMPARE[type(each)](left, right)
             if not result:
@@ -307,7 +326,31 @@ class Evaluator:
                 "This cannot be called.",
                 found=f"{type(function).__name__}: {function!r:.80}",
             )
-        return function(*args, **keywords)
+        try:
+            return function(*args, **keywords)
+        except TypeError as error:
+            traceback = error.__traceback__
+            if traceback is None or traceback.tb_next is not None:
+                raise
+            # Raised by the call itself: the arguments do not fit the function's parameters.
+            raise self._wrong_arguments(node, function, keywords, error) from error
+
+    def _wrong_arguments(
+        self, node: ast.Call, function: Any, keywords: dict[str, Any], error: TypeError
+    ) -> ParseError:
+        name = ast.unparse(node.func)
+        try:
+            signature = inspect.signature(function)
+        except (TypeError, ValueError):
+            return self.error(node, f"The arguments do not fit {name}.", found=str(error))
+        unknown = [each for each in keywords if each not in signature.parameters]
+        return self.error(
+            node,
+            f"The arguments do not fit {name}.",
+            expected=f"{name}({', '.join(signature.parameters)})",
+            found=str(error).partition("() ")[2] or str(error),
+            cure=did_you_mean(unknown[0], signature.parameters) if unknown else None,
+        )
 
     def expr_Tuple(self, node: ast.Tuple) -> Any:
         """A tuple."""
@@ -410,8 +453,14 @@ class Evaluator:
         for value in cast("Iterable[Any]", values):
             with self.variables.frame():
                 self.assign_host(first.target, value)
-                if all(self.evaluate(each) for each in first.ifs):
+                if all(self._holds(each) for each in first.ifs):
                     yield from self._comprehend(rest, make)
+
+    def _holds(self, test: ast.expr) -> bool:
+        """Whether the condition of a comprehension holds."""
+        value = self.evaluate(test)
+        with self.placed(test):
+            return bool(value)
 
     def assign_host(self, target: ast.expr, value: Any) -> None:
         """Define the names of `target` as host values, as Python's assignment does."""

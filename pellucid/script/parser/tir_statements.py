@@ -268,14 +268,20 @@ class TirStatements(BlockParser):
         elif isinstance(target, ast.Attribute):
             raise self.error(target, "Attributes cannot be assigned to in a script.")
         elif isinstance(value, Remap):
-            self._assign_remap(target, value)
+            self._assign_remap(target, value, node.value)
         elif isinstance(value, LoopFrame | Clause | MacroCall):
             what = getattr(value, "spelling", "A macro")
             raise self.error(node.value, f"{what} gives no value to assign.")
         else:
-            self.bind(target, value, self._named, shadow=False)
+            place = node.value if isinstance(target, ast.Name) else None
+            self.bind(
+                target,
+                value,
+                lambda each, name, part: self._named(place or each, each, name, part),
+                shadow=False,
+            )
 
-    def _assign_remap(self, target: ast.expr, remap: Remap) -> None:
+    def _assign_remap(self, target: ast.expr, remap: Remap, place: ast.expr) -> None:
         targets = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
         if len(targets) != len(remap.bindings):
             raise self.error(
@@ -284,24 +290,24 @@ class TirStatements(BlockParser):
                 expected=f"{len(remap.bindings)} names",
                 found=f"{len(targets)}",
             )
-        for each, var in zip(targets, self.remap(remap, targets, target), strict=True):
+        for each, var in zip(targets, self.remap(remap, targets, place), strict=True):
             self.define(each, var)
 
-    def _named(self, target: ast.expr, name: str, value: Any) -> Any:
-        """What `name = value` makes `name` stand for."""
+    def _named(self, place: ast.expr, target: ast.expr, name: str, value: Any) -> Any:
+        """What `name = value` makes `name` stand for; errors are reported at `place`."""
         if isinstance(value, MetaVar):
             return value.value
         if isinstance(value, list | tuple):
             parts = cast("list[Any]", value)
-            made = [self._named(target, f"{name}_{i}", each) for i, each in enumerate(parts)]
+            made = [self._named(place, target, f"{name}_{i}", each) for i, each in enumerate(parts)]
             return made if isinstance(value, list) else tuple(made)
         if isinstance(value, Frame):
-            opened, wrap = self.open(value, name, target)
+            opened, wrap = self.open(value, name, place)
             self.scopes[-1].append(wrap)
             return opened
         if isinstance(value, Named):
-            with self.placed(target):
-                return getattr(self, f"name_{type(value).__name__}")(value, name, target)
+            with self.placed(place):
+                return getattr(self, f"name_{type(value).__name__}")(value, name, place)
         if isinstance(value, Var):
             return self._named_var(target, name, value)
         if is_number(value) or isinstance(value, PrimExpr | np.generic):
@@ -526,6 +532,12 @@ def stored_value(buffer: Buffer, dtype: DataType, value: Any) -> PrimExpr:
         return given
     if given.dtype.lanes in (1, dtype.lanes) and widens(given.dtype.scalar, dtype.scalar):
         return cast_to(dtype, given)
+    if given.dtype.lanes not in (1, dtype.lanes):
+        raise TypeMismatchError(
+            f"The value stored into {buffer.name!r} has another number of elements.",
+            expected=f"{dtype.lanes}",
+            found=f"{given.dtype.lanes}",
+        )
     raise TypeMismatchError(
         f"The value stored into {buffer.name!r} has another dtype than the buffer.",
         expected=str(dtype),
