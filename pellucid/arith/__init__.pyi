@@ -2,4 +2,10 @@ from .analyzer import Analyzer as Analyzer
 from .analyzer import ConstIntBound as ConstIntBound
 from .analyzer import ModularSet as ModularSet
 from .evaluate import evaluate as evaluate
+from .int_set import IntSet as IntSet
+from .int_set import covers as covers
+from .int_set import eval_set as eval_set
+from .int_set import intersect as intersect
+from .int_set import union as union
+from .linear_equation import detect_linear_equation as detect_linear_equation
 from .pattern import Rule as Rule

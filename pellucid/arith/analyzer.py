@@ -4,7 +4,7 @@ expressions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -34,7 +34,7 @@ class ConstIntBound(NamedTuple):
 
 
 class ModularSet(NamedTuple):
-    """An expression is `coeff · k + base` for some integer `k`; `coeff` 0 means that it is `base`."""
+    """The value is `coeff · k + base` for some integer `k`; with `coeff` 0 it is `base`."""
 
     coeff: int
     base: int
@@ -91,7 +91,7 @@ class Analyzer:
         context.changed()
 
     def update(self, var: Var, info: ConstIntBound | ModularSet, override: bool = False) -> None:
-        """Say what bounds or residue `var` has, beside what is known (or instead, with `override`)."""
+        """Say what bounds or residue `var` has, beside what is known; `override` replaces that."""
         context = self._context
         if isinstance(info, ModularSet):
             context.residues[var] = normal(info.coeff, info.base)
@@ -167,7 +167,7 @@ class Analyzer:
         return prove_not_negative(context, large.plus(small, -1).shifted(shift))
 
     @contextmanager
-    def constraint_scope(self, condition: Any) -> Iterator[None]:
+    def constraint_scope(self, condition: Any) -> Generator[None]:
         """Within this scope `condition` holds. What reads memory or has effects is not kept as a
         fact.
         """

@@ -6,7 +6,7 @@ of single atoms, and the truth of the condition itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from pellucid.arith.compare import inverse
@@ -18,7 +18,7 @@ from pellucid.ir.scalar import EQ, GE, GT, LE, LT, NE, And, CmpOp, Not, Or
 
 
 @contextmanager
-def assuming(context: Context, *conditions: PrimExpr) -> Iterator[None]:
+def assuming(context: Context, *conditions: PrimExpr) -> Generator[None]:
     """Within this scope the conditions hold."""
     saved = context.save()
     memories = context.bound_memory, context.simplified

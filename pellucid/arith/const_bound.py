@@ -131,7 +131,7 @@ def _binary(function: Callable[[Interval, Interval], Interval]) -> _Rule:
 
 
 def _within(result: Interval, dtype: DataType) -> Interval:
-    """A result that the dtype cannot hold wraps around, so nothing is known of it beyond the dtype."""
+    """The result, or the whole dtype where the result would wrap around."""
     allowed = bound_of_dtype(dtype)
     return result if allowed.low <= result.low and result.high <= allowed.high else allowed
 

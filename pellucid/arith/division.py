@@ -113,7 +113,7 @@ class Divider:
         return self.apply(rule, binding, dtype)
 
     def _common(self, rule: str, form: Linear, dtype: DataType, divisor: int) -> PrimExpr | None:
-        """Cancel a factor that the divisor shares with some terms, where the others stay below it."""
+        """Cancel a factor that the divisor shares with terms, where the others stay below it."""
         for factor in _shared_factors(form, divisor):
             taken, rest = _split(form, factor)
             taken.const, rest.const = divmod(form.const, factor)
@@ -254,7 +254,7 @@ class Divider:
 
 
 def _split(form: Linear, divisor: int) -> tuple[Linear, Linear]:
-    """`(x, y)` with `form = divisor · x + y` as to the terms; the constants are left to the caller."""
+    """`(x, y)` with `form = divisor · x + y` but for the constants."""
     taken, rest = Linear(), Linear()
     for key, atom, coefficient in form:
         if coefficient % divisor == 0:

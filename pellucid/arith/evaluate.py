@@ -57,7 +57,7 @@ _BINARY: dict[type[PrimExpr], Callable[[int, int], int]] = {
     Add: operator.add,
     Sub: operator.sub,
     Mul: operator.mul,
-    FloorDiv: operator.floordiv,
+    FloorDiv: int.__floordiv__,
     FloorMod: operator.mod,
     Div: truncdiv,
     Mod: truncmod,

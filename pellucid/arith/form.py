@@ -12,7 +12,7 @@ Index arithmetic is taken not to overflow, here and in all of `arith`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from pellucid.ir.dtype import DataType
 from pellucid.ir.node import Node, Role, fields_of
@@ -48,7 +48,7 @@ def is_pure_call(call: Call) -> bool:
 
 
 class Linear:
-    """A sum of atoms with integer coefficients, and a constant; `terms` maps an atom's key to both."""
+    """A sum of atoms with coefficients, and a constant; `terms` goes by the atoms' keys."""
 
     __slots__ = ("const", "terms")
 
@@ -256,7 +256,7 @@ class Forms:
         return self._number(self._content(expr, self.wide_key, exact=False), expr)
 
     def _content(self, expr: Any, key: Any, *, exact: bool) -> tuple[Any, ...]:
-        """What identifies a node: its class, its dtype where that counts, and its children's keys."""
+        """What identifies a node: its class, its children's keys, its dtype where that counts."""
         if not isinstance(expr, Node):
             return ("data", type(expr).__name__, expr)
         if (
@@ -383,6 +383,5 @@ def _is_index_dtype(value: Any) -> bool:
 
 def _key_of_value(value: Any, key: Any) -> Any:
     if isinstance(value, tuple):
-        parts: tuple[Any, ...] = value
-        return tuple([_key_of_value(each, key) for each in parts])
+        return tuple([_key_of_value(each, key) for each in cast("tuple[Any, ...]", value)])
     return None if value is None else key(value)

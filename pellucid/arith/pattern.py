@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from pellucid.arith.form import is_index
 from pellucid.ir.dtype import DataType
@@ -74,11 +74,11 @@ _FUNCTIONS: dict[str, type[Any]] = {
     "broadcast": Broadcast,
 }
 _COMMUTATIVE = (Add, Mul, Min, Max, And, Or, EQ, NE)
-_PYTHON: dict[type[Any], Callable[[Any, Any], Any]] = {
+_PYTHON: dict[type[Any], Callable[..., Any]] = {
     Add: operator.add,
     Sub: operator.sub,
     Mul: operator.mul,
-    FloorDiv: operator.floordiv,
+    FloorDiv: int.__floordiv__,
     FloorMod: operator.mod,
     Min: min,
     Max: max,
@@ -170,7 +170,7 @@ class Rule:
         return self._left.kind
 
     def match(self, expr: PrimExpr, key: Callable[[Any], int]) -> Iterator[Binding]:
-        """The ways in which the left side fits `expr`; `key` says which expressions are the same."""
+        """The ways in which the left side fits `expr`; `key` tells which parts are the same."""
         return _match(self._left, expr, {}, key)
 
     def holds(self, binding: Binding, dtype: DataType, prove: Prover) -> bool:
@@ -272,9 +272,10 @@ def _build(pattern: _Pattern, binding: Binding, dtype: DataType) -> Any:
         return binding[pattern.name]
     if pattern.kind in (Ramp, Broadcast):
         values = [_build(part, binding, dtype) for part in pattern.parts[:-1]]
-        return pattern.kind(*values, pattern.parts[-1].constant(binding))
-    parts = [_build(part, binding, dtype) for part in pattern.parts]
-    return pattern.kind(*parts)
+        vector = cast("Any", pattern.kind)
+        return vector(*values, pattern.parts[-1].constant(binding))
+    make = cast("Any", pattern.kind)
+    return make(*[_build(part, binding, dtype) for part in pattern.parts])
 
 
 def applies_to(dtype: DataType) -> bool:

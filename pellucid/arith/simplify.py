@@ -19,7 +19,7 @@ taken not to overflow.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from pellucid.arith.assume import assuming
 from pellucid.arith.compare import FALSE, TRUE, decide, normal_comparison, truth
@@ -85,6 +85,11 @@ for _rule in STRUCTURAL:
 _ORDERED = {"not_lt", "not_le"}
 
 
+def _rebuilt(node: Any, simplifier: Mutator) -> Any:
+    """The node with its children simplified."""
+    return Mutator.visit_default(simplifier, node)
+
+
 class Simplifier(Mutator):
     """Rewrites expressions to their normal form, with what one context knows."""
 
@@ -122,14 +127,14 @@ class Simplifier(Mutator):
 
     def visit_default(self, node: Any) -> Any:
         """Simplify the operands, then fold constants."""
-        new = super().visit_default(node)
-        fold = _FOLD.get(type(new))
-        if fold is None or _is_zero(new.b) or new.dtype.is_handle:
+        new = _rebuilt(node, self)
+        kind = cast("type[PrimExpr]", type(new))
+        fold = _FOLD.get(kind)
+        if fold is None or (kind in (FloorDiv, FloorMod, Mod) and _is_zero(new.b)):
             return new
-        folded = fold(new.a, new.b)
-        return (
-            new if type(folded) is type(new) and folded.a is new.a and folded.b is new.b else folded
-        )
+        folded: Any = fold(new.a, new.b)
+        same = isinstance(folded, type(new)) and folded.a is new.a and folded.b is new.b
+        return new if same else folded
 
     def visit_var_(self, var: Var) -> PrimExpr:
         """A variable with a known value is that value."""
@@ -225,7 +230,7 @@ class Simplifier(Mutator):
         return self.extremum(expr)
 
     def extremum(self, expr: Min | Max) -> PrimExpr:
-        """The operand that is known to be the smaller (larger) one; a constant goes to the right."""
+        """The operand that is known to win; a constant goes to the right."""
         new = self.visit_default(expr)
         if not isinstance(new, Min | Max) or not is_index(new.dtype):
             return new
@@ -280,7 +285,7 @@ class Simplifier(Mutator):
     def junction(
         self, expr: Any, kind: type[And] | type[Or], *, neutral: IntImm, absorbing: IntImm
     ) -> PrimExpr:
-        """Each operand under the assumption that those before did not decide; decided ones dropped."""
+        """Each operand knowing that those before did not decide; decided ones are dropped."""
         if expr.dtype.lanes != 1:
             return self.visit_default(expr)
         operands = flatten(kind, expr)
@@ -341,12 +346,13 @@ class Simplifier(Mutator):
     def visit_call_(self, call: Call) -> PrimExpr:
         """`if_then_else` as Select; other calls keep their form."""
         if isinstance(call.op, Op) and call.op.name == "tir.if_then_else":
-            return self.choice(
-                call,
-                *call.args,
-                lambda condition, a, b: Call(call.dtype, call.op, (condition, a, b)),
-            )
-        new = super().visit_default(call)
+            condition, a, b = call.args
+
+            def build(*args: PrimExpr) -> PrimExpr:
+                return Call(call.dtype, call.op, args)
+
+            return self.choice(call, condition, a, b, build)
+        new = _rebuilt(call, self)
         known = self.context.truths.get(self.context.key(new)) if new.dtype.is_bool else None
         return new if known is None else truth(known)
 
@@ -434,12 +440,12 @@ def identical(a: PrimExpr, b: PrimExpr) -> bool:
     return True
 
 
-def identical_junction(a: Any, b: Any, kind: type[Any]) -> bool:
+def identical_junction(a: Any, b: Any, kind: Any) -> bool:
     """Whether two junctions of one kind nest the same way over the very same operands."""
     while isinstance(a, kind) and isinstance(b, kind):
-        if a.b is not b.b:  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
+        if a.b is not b.b:
             return False
-        a, b = a.a, b.a  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType, reportAttributeAccessIssue]
+        a, b = a.a, b.a
     return a is b
 
 
