@@ -3,6 +3,7 @@ from . import relax as relax
 from . import runtime as runtime
 from . import script as script
 from . import target as target
+from . import te as te
 from . import testing as testing
 from . import tir as tir
 from .driver.build import build as build
