@@ -82,13 +82,18 @@ FFI_DECLARATIONS: dict[str, str] = {
     "TVMFFIErrorSetRaisedFromCStrParts": (
         "declare void @TVMFFIErrorSetRaisedFromCStrParts(ptr, ptr, i32)"
     ),
+    "TVMFFIErrorCreate": "declare i32 @TVMFFIErrorCreate(ptr, ptr, ptr, ptr)",
     "TVMFFIErrorMoveFromRaised": "declare void @TVMFFIErrorMoveFromRaised(ptr)",
     "TVMFFIErrorSetRaised": "declare void @TVMFFIErrorSetRaised(ptr)",
     "TVMFFIFunctionCall": "declare i32 @TVMFFIFunctionCall(ptr, ptr, i32, ptr)",
     "TVMFFIObjectIncRef": "declare i32 @TVMFFIObjectIncRef(ptr)",
     "TVMFFIObjectDecRef": "declare i32 @TVMFFIObjectDecRef(ptr)",
 }
-"""The functions of tvm_ffi, by name."""
+"""The functions of tvm_ffi, by name.
+
+Generated code gets `pellucid_raise` under the name `TVMFFIErrorSetRaisedFromCStr`: it does the same
+without a native backtrace, which takes most of a second when it is made for the first time.
+"""
 
 SUPPORT_DECLARATIONS: dict[str, str] = {
     "pellucid_parallel_for": "declare i32 @pellucid_parallel_for(ptr, ptr, i64)",

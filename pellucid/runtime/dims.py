@@ -52,6 +52,7 @@ _SIGNS = {
 }
 
 MAX_NODES = 4096
+MAX_DEPTH = 200
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -135,13 +136,16 @@ def from_json(data: object, where: str = "dimension") -> Dim:
     nodes.
     """
     budget = [MAX_NODES]
-    return _from_json(data, where, budget)
+    return _from_json(data, where, budget, 0)
 
 
-def _from_json(data: object, where: str, budget: list[int]) -> Dim:
+def _from_json(data: object, where: str, budget: list[int], depth: int) -> Dim:
     budget[0] -= 1
-    if budget[0] < 0:
-        raise ArtifactError(f"The {where} is too large.", expected=f"at most {MAX_NODES} nodes")
+    if budget[0] < 0 or depth > MAX_DEPTH:
+        raise ArtifactError(
+            f"The {where} is too large.",
+            expected=f"at most {MAX_NODES} nodes, at most {MAX_DEPTH} deep",
+        )
     if isinstance(data, bool) or not isinstance(data, (int, str, list)):
         raise _malformed(where, data)
     if isinstance(data, int):
@@ -155,13 +159,13 @@ def _from_json(data: object, where: str, budget: list[int]) -> Dim:
         raise _malformed(where, items)
     operator = items[0]
     if operator == "const" and len(items) == 2 and type(items[1]) is int:
-        return (operator, _from_json(items[1], where, budget))
+        return (operator, _from_json(items[1], where, budget, depth + 1))
     if operator == "var" and len(items) == 2 and isinstance(items[1], str):
         return (operator, items[1])
     count = _arity(operator)
     if count is None or len(items) != count + 1:
         raise _malformed(where, items)
-    return (operator, *(_from_json(each, where, budget) for each in items[1:]))
+    return (operator, *(_from_json(each, where, budget, depth + 1) for each in items[1:]))
 
 
 def _arity(operator: str) -> int | None:

@@ -48,8 +48,10 @@ class SupportLibrary:
         return ctypes.CFUNCTYPE(result, *args)(self._code.address(name))
 
     def symbols(self) -> dict[str, int]:
-        """Addresses of the functions in `abi.SUPPORT_DECLARATIONS`."""
-        return {name: self._code.address(name) for name in abi.SUPPORT_DECLARATIONS}
+        """What generated code may import: tvm_ffi's functions and ours."""
+        ours = {name: self._code.address(name) for name in abi.SUPPORT_DECLARATIONS}
+        cheap = self._code.address("pellucid_raise")
+        return {**ffi.symbols(), **ours, "TVMFFIErrorSetRaisedFromCStr": cheap}
 
 
 def ir_text(
@@ -94,4 +96,4 @@ def _start() -> SupportLibrary:
 
 def runtime_symbols() -> dict[str, int]:
     """Everything that generated code may import: tvm_ffi's functions and ours."""
-    return {**ffi.symbols(), **support_library().symbols()}
+    return support_library().symbols()

@@ -122,7 +122,7 @@ class Tensor:
         max_version: tuple[int, int] | None = None,
         dl_device: tuple[int, int] | None = None,
         copy: bool | None = None,
-    ) -> object:
+    ) -> Any:
         """A DLPack capsule on the same memory; `copy=True` on a copy. `BufferError` for what
         cannot be had.
         """

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, cast
 
 import numpy as np
@@ -30,6 +31,24 @@ class Shape(tuple[int, ...]):
     """
 
     __slots__ = ()
+
+
+class _Opaque:
+    """A Python object that crosses as it is; without this tvm_ffi would translate dictionaries and
+    the like.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+@cache
+def _foreign_kinds() -> tuple[type, ...]:
+    """The classes of tvm_ffi's own values, which cross as they are."""
+    core = ffi.core()
+    return core.Object, core.PyNativeObject, ffi.module().dtype, ffi.module().Device
 
 
 class NativeFunction:
@@ -72,9 +91,11 @@ def lower(value: Any) -> Any:
         return arrays.handle_of_dlpack(value)
     if isinstance(value, NativeFunction):
         return value.function
+    if isinstance(value, _foreign_kinds()):
+        return value
     if callable(value):
         return native_callback(value)
-    return value
+    return _Opaque(value)
 
 
 def lift(value: Any) -> Any:
@@ -94,6 +115,8 @@ def lift(value: Any) -> Any:
         return NativeFunction(value)
     if isinstance(value, str):
         return str(value)
+    if kind is _Opaque:
+        return value.value
     return value
 
 

@@ -183,10 +183,10 @@ fill:
                            ptr %shape, ptr null, i32 %dtype, ptr %result)
   ret i32 0
 none:
-  call void @TVMFFIErrorSetRaisedFromCStr(ptr @pellucid_kind_memory, ptr @pellucid_no_memory)
+  call void @pellucid_raise(ptr @pellucid_kind_memory, ptr @pellucid_no_memory)
   ret i32 -1
 bad:
-  call void @TVMFFIErrorSetRaisedFromCStr(ptr @pellucid_kind_run, ptr @pellucid_bad_shape)
+  call void @pellucid_raise(ptr @pellucid_kind_run, ptr @pellucid_bad_shape)
   ret i32 -1
 }}
 
@@ -211,7 +211,7 @@ fill:
                            ptr %shape, ptr %strides, i32 %dtype, ptr %result)
   ret i32 0
 none:
-  call void @TVMFFIErrorSetRaisedFromCStr(ptr @pellucid_kind_memory, ptr @pellucid_no_memory)
+  call void @pellucid_raise(ptr @pellucid_kind_memory, ptr @pellucid_no_memory)
   ret i32 -1
 }}
 """
@@ -323,7 +323,43 @@ done:
 }}
 """
 
+_RAISE = """
+declare i64 @strlen(ptr)
+@pellucid_empty = internal constant [1 x i8] zeroinitializer
+
+; Raises an error of this kind and message, as TVMFFIErrorSetRaisedFromCStr does, with no backtrace.
+define void @pellucid_raise(ptr %kind, ptr %message) nounwind {
+entry:
+  %texts = alloca [3 x { ptr, i64 }]
+  %error.at = alloca ptr
+  %kind.bytes = call i64 @strlen(ptr %kind)
+  %message.bytes = call i64 @strlen(ptr %message)
+  store ptr %kind, ptr %texts
+  %kind.size = getelementptr i8, ptr %texts, i64 8
+  store i64 %kind.bytes, ptr %kind.size
+  %second = getelementptr i8, ptr %texts, i64 16
+  store ptr %message, ptr %second
+  %message.size = getelementptr i8, ptr %texts, i64 24
+  store i64 %message.bytes, ptr %message.size
+  %third = getelementptr i8, ptr %texts, i64 32
+  store ptr @pellucid_empty, ptr %third
+  %trace.size = getelementptr i8, ptr %texts, i64 40
+  store i64 0, ptr %trace.size
+  %rc = call i32 @TVMFFIErrorCreate(ptr %texts, ptr %second, ptr %third, ptr %error.at)
+  %made = icmp eq i32 %rc, 0
+  br i1 %made, label %raise, label %done
+raise:
+  %error = load ptr, ptr %error.at
+  call void @TVMFFIErrorSetRaised(ptr %error)
+  %gone = call i32 @TVMFFIObjectDecRef(ptr %error)
+  br label %done
+done:
+  ret void
+}
+"""
+
 EXPORTS = (
+    "pellucid_raise",
     "pellucid_tensor_new",
     "pellucid_tensor_view",
     "pellucid_tuple_new",
@@ -335,4 +371,4 @@ EXPORTS = (
 
 def text() -> str:
     """The IR of the object functions."""
-    return _TENSORS + _CONTAINERS + _ENTRIES
+    return _RAISE + _TENSORS + _CONTAINERS + _ENTRIES

@@ -12,8 +12,9 @@ at the first region, so that a process that never needs them has none.
 from __future__ import annotations
 
 SPIN = 20_000
-"""Pauses for which a worker spins inside a run before it sleeps, and the caller before it yields.
-"""
+"""Pauses for which a worker spins inside a run before it sleeps."""
+YIELD_MASK = 1023
+"""Spinning threads offer their core to others when these bits of their count are zero."""
 
 MAX_THREADS = 1024
 SLOT_BYTES = 64
@@ -100,7 +101,8 @@ outer:
   %seen = phi i32 [ %start, %entry ], [ %now, %run ]
   br label %spin
 spin:
-  %left = phi i64 [ {SPIN}, %outer ], [ %left1, %pause ], [ {SPIN}, %sleep ]
+  %left = phi i64 [ {SPIN}, %outer ], [ %left1, %pause ], [ %left1, %offer ],
+                   [ {SPIN}, %sleep ]
   %now = load atomic i32, ptr @pellucid_generation acquire, align 4
   %changed = icmp ne i32 %now, %seen
   br i1 %changed, label %woken, label %wait
@@ -113,6 +115,11 @@ wait:
 pause:
   @PAUSE@
   %left1 = sub i64 %left, 1
+  %low = and i64 %left1, {YIELD_MASK}
+  %polite = icmp eq i64 %low, 0
+  br i1 %polite, label %offer, label %spin
+offer:
+  %rc.offer = call i32 @sched_yield()
   br label %spin
 sleep:
   call void @pellucid_sleep(i32 %seen)
@@ -246,7 +253,7 @@ watch:
   %slot = getelementptr i8, ptr @pellucid_slots, i64 %offset
   br label %poll
 poll:
-  %left = phi i64 [ {SPIN}, %watch ], [ %left1, %pause ], [ 200, %yield ]
+  %left = phi i64 [ {YIELD_MASK}, %watch ], [ %left1, %pause ], [ 100, %yield ]
   %d = load atomic i32, ptr %slot acquire, align 4
   %there = icmp eq i32 %d, %g
   br i1 %there, label %next, label %not.yet

@@ -1,7 +1,9 @@
-"""A small executable written by hand, as the code generator would make it: LLVM text, plans, signatures.
+"""A small executable written by hand, as the code generator would make it: LLVM text, plans,
+signatures.
 
-`addc(x, y)`: y = x + 1. `mulc(x, c, y)`: y = x * c, with c of rank 0. `main(x)`: mulc(double(addc(x)), constant 0),
-where `env.double(a, out)` is a packed function; natively and as a plan.
+`addc(x, y)`: y = x + 1. `mulc(x, c, y)`: y = x * c, with c of rank 0. `main(x)`:
+mulc(double(addc(x)), constant 0), where `env.double(a, out)` is a packed function; natively and as
+a plan.
 """
 
 from __future__ import annotations
@@ -231,7 +233,8 @@ def ir_text() -> str:
             entry(
                 "mulc",
                 (1, 0, 1),
-                "  %rc = call i32 @pellucid_raw_mulc(ptr %p0, ptr %p1, ptr %p2, i64 %n)\n  ret i32 %rc",
+                "  %rc = call i32 @pellucid_raw_mulc(ptr %p0, ptr %p1, ptr %p2, i64 %n)\n"
+                "  ret i32 %rc",
             ),
             entry("main", (1,), MAIN_BODY),
         )
