@@ -188,6 +188,8 @@ def table() -> dict[str, dict[str, list[str]]]:
 
 def wrapped(words: list[str], indent: str) -> list[str]:
     """`words` as the lines of adjacent string literals."""
+    if len(" ".join(words)) <= 97 - len(indent):
+        return [f'{indent}"{" ".join(words)}"']
     lines = [""]
     for word in words:
         if len(lines[-1]) + len(word) > 80:

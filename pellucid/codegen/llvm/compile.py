@@ -10,6 +10,7 @@ lines.
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -63,23 +64,25 @@ class CompiledObject:
         self._assembly: str | None = None
         self._ir: str | None = None
 
-    def _module(self) -> Any:
+    def _module(self) -> closing[Any]:
         llvm = _llvm()
-        return llvm.parse_bitcode(self._bitcode, llvm.create_context())
+        return closing(llvm.parse_bitcode(self._bitcode, llvm.create_context()))
 
     @property
     def assembly(self) -> str:
         """The assembly text of the object code."""
         if self._assembly is None:
             machine = target_machine(self.target, self.codegen_level)
-            self._assembly = str(machine.emit_assembly(self._module()))
+            with self._module() as module:
+                self._assembly = str(machine.emit_assembly(module))
         return self._assembly
 
     @property
     def ir(self) -> str:
         """The IR text after optimisation."""
         if self._ir is None:
-            self._ir = str(self._module())
+            with self._module() as module:
+                self._ir = str(module)
         return self._ir
 
 
@@ -110,15 +113,22 @@ def _bad_ir(text: str, message: str) -> InternalError:
 
 
 def parse(text: str, target: Target) -> Any:
-    """`text` as a verified llvmlite module in a context of its own, laid out for `target`."""
+    """`text` as a verified llvmlite module in a context of its own, laid out for `target`.
+
+    Whoever calls closes the module: were it left to the garbage collector, its context could die
+    before it.
+    """
     llvm = _llvm()
     machine = target_machine(target)
+    module = None
     try:
         module = llvm.parse_assembly(text, llvm.create_context())
         module.triple = machine.triple
         module.data_layout = str(machine.target_data)
         module.verify()
     except RuntimeError as error:
+        if module is not None:
+            module.close()
         raise _bad_ir(text, str(error)) from None
     return module
 
@@ -154,8 +164,8 @@ def compile_module(
     """
     if codegen_level < 1:
         raise InternalError("Code is never generated at level 0.")
-    module = parse(text, target)
-    optimise(module, target, level, vectorise=vectorise, unroll=unroll)
-    bitcode = module.as_bitcode()
-    object_ = target_machine(target, codegen_level).emit_object(module)
+    with closing(parse(text, target)) as module:
+        optimise(module, target, level, vectorise=vectorise, unroll=unroll)
+        bitcode = module.as_bitcode()
+        object_ = target_machine(target, codegen_level).emit_object(module)
     return CompiledObject(target, text, bitcode, object_, codegen_level)
