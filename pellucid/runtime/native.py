@@ -51,12 +51,15 @@ def compile_text(ir_text: str, optimise_level: int = 1) -> bytes:
     llvm = _llvm()
     with _lock:
         machine = _target_machine(max(1, optimise_level), jit=False)
+        module = None
         try:
             module = llvm.parse_assembly(ir_text, llvm.create_context())
             module.triple = machine.triple
             module.data_layout = str(machine.target_data)
             module.verify()
         except RuntimeError as error:
+            if module is not None:
+                module.close()  # left to the garbage collector, it might die after its context
             raise InternalError(f"LLVM refused generated code: {error}") from error
         if optimise_level > 0:
             options = llvm.create_pipeline_tuning_options(speed_level=optimise_level)
