@@ -103,6 +103,9 @@ class Matcher:
             cure = "make a tensor of it: nd.array(values)"
             self._fail(f"{what} is not a tensor.", show_spec(spec), _brief(value), cure)
             return
+        if seen.layout != "strided":
+            cure = "make a dense tensor of it: x.to_dense()"
+            self._fail(f"{what} is not a dense tensor.", "a dense tensor", seen.layout, cure)
         if spec.rank >= 0 and len(seen.shape) != spec.rank:
             expected = f"{_rank(spec.rank)}, as in {show_spec(spec)}"
             found = f"{_rank(len(seen.shape))}: {dims.show_shape(seen.shape)}"

@@ -40,7 +40,7 @@ from pellucid.runtime.program import Program
 from pellucid.runtime.signature import MAX_RANK, Record
 from pellucid.runtime.tensor import Tensor, empty
 from pellucid.runtime.timing import Evaluator, evaluator
-from pellucid.support.errors import ArtifactError, RegistryError, did_you_mean
+from pellucid.support.errors import ArtifactError, RegistryError, TypeMismatchError, did_you_mean
 
 _ALIGN = 64
 MAX_FUNCTIONS = 1 << 20
@@ -278,7 +278,10 @@ def _unpack(data: object, section: memoryview) -> Tensor:
     if not all(type(each) is int and 0 <= each < 1 << 46 for each in shape):
         raise ArtifactError("A constant has a shape that is not one.", found=repr(shape)[:80])
     dtype, offset = record.text("dtype"), record.integer("offset", 0, len(section))
-    element = dtypes.element_bytes(dtype)
+    try:
+        element = dtypes.element_bytes(dtype)
+    except TypeMismatchError as error:
+        raise ArtifactError("A constant has a dtype that is not one.", found=dtype) from error
     extents = tuple(int(str(each)) for each in shape)
     size = element
     for each in extents:

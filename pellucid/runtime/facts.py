@@ -31,6 +31,7 @@ class Facts(NamedTuple):
     writable: bool
     native: bool
     device: str
+    layout: str = "strided"
 
     @property
     def compact(self) -> bool:
@@ -88,13 +89,14 @@ def _of_numpy(value: AnyArray) -> Facts:
 def _of_torch(value: Any) -> Facts:
     name = str(value.dtype).removeprefix("torch.")
     known = name in dtypes.SCALARS
-    strided = str(value.layout) == "torch.strided"
+    layout = str(value.layout).removeprefix("torch.")
+    strided = layout == "strided"
     device = value.device
     where = f"{device.type}:{device.index or 0}"
     strides = tuple(value.stride()) if strided else None
     address = value.data_ptr() if strided else 0
     shape, size = tuple(value.shape), value.element_size()
-    return Facts(name, known, shape, strides, address, size, True, True, where)
+    return Facts(name, known, shape, strides, address, size, True, True, where, layout)
 
 
 def _name(dtype: np.dtype[Any]) -> tuple[str, bool]:
