@@ -1,5 +1,5 @@
 """Meta-programming: host values in scripts, macros, and what the Python code around can see."""
-
+# ruff: noqa: B007 - loop variables that a macro uses
 
 from __future__ import annotations
 

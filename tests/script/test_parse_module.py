@@ -1,6 +1,5 @@
 """`I.ir_module`: classes as modules, and the ways a script's text is found."""
 
-
 from __future__ import annotations
 
 import doctest

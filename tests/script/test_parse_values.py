@@ -185,6 +185,14 @@ def test_intrinsics_take_their_dtype_first_or_as_keyword() -> None:
         assert each.args[0].value == "g"
 
 
+def test_a_long_sum() -> None:
+    found, _ = value(" + ".join(["x"] * 3000))
+    depth = 0
+    while isinstance(found, Add):
+        found, depth = found.a, depth + 1
+    assert depth == 2999
+
+
 def test_nodes_carry_their_place() -> None:
     found, _ = value("x + (y * 2)")
     span = found.span

@@ -25,7 +25,6 @@ from pellucid.script.parser.module import ModuleParser
 from pellucid.script.parser.source import ScriptSource
 from pellucid.script.parser.variables import VariableTable
 from pellucid.support.errors import ParseError
-from pellucid.support.recursion import allow_deep_recursion
 
 
 class MemberFunction:
@@ -81,7 +80,6 @@ def _parse_function(
 
 def _function(context: Context, node: ast.FunctionDef, token: str, options: dict[str, Any]) -> Any:
     """Parse and check one function that stands alone."""
-    allow_deep_recursion()
     context.check_well_formed = bool(options.pop("check_well_formed", context.check_well_formed))
     parser = dialects.get(token).parser
     result = parser(context).function(node, options)
@@ -102,7 +100,6 @@ def decorate_class(cls: Any, frame: types.FrameType, *, check_well_formed: bool 
 
 
 def _module(context: Context, node: ast.ClassDef) -> IRModule:
-    allow_deep_recursion()
     module = ModuleParser(context, node.name).parse(node)
     module.__name__ = node.name
     return module

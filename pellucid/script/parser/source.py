@@ -11,6 +11,7 @@ import ast
 from typing import Any
 
 from pellucid.support.errors import ParseError
+from pellucid.support.recursion import allow_deep_recursion
 from pellucid.support.span import Source, Span
 
 
@@ -30,10 +31,13 @@ class ScriptSource:
         # number.
         self._shift = first_line - 1 - int(indented)
         self._first = first_line
+        allow_deep_recursion()
         try:
             tree = ast.parse(f"if 1:\n{text}" if indented else text)
         except SyntaxError as error:
             raise self._syntax_error(error) from error
+        except RecursionError as error:
+            raise ParseError("The text is nested too deeply.", found=name) from error
         body = tree.body
         if indented and body and isinstance(body[0], ast.If):
             body = body[0].body
