@@ -16,6 +16,7 @@ from pellucid.tir.transform.flatten_buffer import flatten_buffer
 from pellucid.tir.transform.lower_init_block import lower_init_block
 from pellucid.tir.transform.lower_match_buffer import lower_match_buffer
 from pellucid.tir.transform.lower_opaque_block import lower_opaque_block
+from pellucid.tir.transform.vectorize_loop import vectorize_loop
 
 Stage = Callable[[PrimFunc], PrimFunc]
 
@@ -38,6 +39,8 @@ def lower_stages(*, bounds_check: bool = False) -> list[Stage]:
     stages += [
         # Buffers become one-dimensional.
         flatten_buffer,
+        # Vectorized loops become operations on vectors.
+        vectorize_loop,
     ]
     return stages
 

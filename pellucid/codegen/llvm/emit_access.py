@@ -13,7 +13,7 @@ from typing import Any
 
 from pellucid.codegen.llvm.convert import from_memory, to_memory
 from pellucid.codegen.llvm.emit_expr import ExprEmitter, add_rule
-from pellucid.codegen.llvm.emit_ranges import Linear
+from pellucid.tir.transform.index_ranges import Linear
 from pellucid.codegen.llvm.types import alignment, lanes, memory_type, split, vector
 from pellucid.codegen.llvm.value import Value
 from pellucid.ir.dtype import DataType

@@ -9,11 +9,12 @@ multiply-add.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from pellucid.codegen.llvm.convert import convert
 from pellucid.codegen.llvm.emit_integer import IntegerDivision
-from pellucid.codegen.llvm.emit_ranges import Linear
+from pellucid.tir.transform.index_ranges import Linear
 from pellucid.codegen.llvm.text import Block
 from pellucid.codegen.llvm.types import literal, register_type, vector
 from pellucid.codegen.llvm.value import Value
@@ -22,6 +23,8 @@ from pellucid.ir.dtype import DataType
 from pellucid.ir.op import Op
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.support.errors import InternalError, UnsupportedError
+
+FloatOperation = Callable[..., Value]
 
 _FLOAT_OPS: dict[type[PrimExpr], str] = {
     ir.Add: "fadd",
@@ -165,7 +168,7 @@ class ExprEmitter(IntegerDivision):
     def arithmetic(self, expr: Any) -> Value:
         """Add, Sub, Mul, and Div of floats."""
         dtype: DataType = expr.dtype
-        kind = type(expr)
+        kind = cast("type[PrimExpr]", type(expr))
         if dtype.is_float:
             return self.float_arithmetic(kind, expr, dtype)
         if kind is ir.Div:
@@ -189,9 +192,7 @@ class ExprEmitter(IntegerDivision):
     def float_arithmetic(self, kind: type[PrimExpr], expr: Any, dtype: DataType) -> Value:
         """A float operation: fused where a product is added, widened where the float is small."""
         if not is_native_float(dtype):
-            return self.small(
-                dtype, lambda a, b: self.f.binary(_FLOAT_OPS[kind], a, b), expr.a, expr.b
-            )
+            return self.small(dtype, partial(self.f.binary, _FLOAT_OPS[kind]), expr.a, expr.b)
         if kind is ir.Add:
             for product, other in ((expr.a, expr.b), (expr.b, expr.a)):
                 if isinstance(product, ir.Mul):
@@ -215,15 +216,13 @@ class ExprEmitter(IntegerDivision):
         c = self.expr(other)
         return self.f.fma(self.expr(product.a), self.expr(product.b), c)
 
-    def small(self, dtype: DataType, operation: Callable[..., Value], *operands: PrimExpr) -> Value:
+    def small(self, dtype: DataType, operation: FloatOperation, *operands: PrimExpr) -> Value:
         """An operation on small floats: in float32, rounded behind it."""
         wide = DataType("float32").with_lanes(dtype.lanes)
         values = [convert(self.f, self.expr(each), each.dtype, wide) for each in operands]
         return convert(self.f, operation(*values), wide, dtype)
 
-    def in_float(
-        self, dtype: DataType, operation: Callable[..., Value], *operands: PrimExpr
-    ) -> Value:
+    def in_float(self, dtype: DataType, operation: FloatOperation, *operands: PrimExpr) -> Value:
         """An operation on floats of any size."""
         if is_native_float(dtype):
             return operation(*[self.expr(each) for each in operands])
@@ -234,11 +233,9 @@ class ExprEmitter(IntegerDivision):
         dtype: DataType = expr.dtype
         greater = isinstance(expr, ir.Max)
         if dtype.is_float:
+            sides = (_is_number(expr.a), _is_number(expr.b))
             return self.in_float(
-                dtype,
-                lambda a, b: self.float_extremum(greater, a, b, expr.b, expr.a),
-                expr.a,
-                expr.b,
+                dtype, partial(self.float_extremum, greater, sides), expr.a, expr.b
             )
         if dtype.is_bool:
             return self.f.binary(_BOOL_OPS[type(expr)], self.expr(expr.a), self.expr(expr.b))
@@ -247,16 +244,16 @@ class ExprEmitter(IntegerDivision):
         return self.f.intrinsic(name, register_type(dtype), [self.expr(expr.a), self.expr(expr.b)])
 
     def float_extremum(
-        self, greater: bool, a: Value, b: Value, right: PrimExpr, left: PrimExpr
+        self, greater: bool, numbers: tuple[bool, bool], a: Value, b: Value
     ) -> Value:
-        """One instruction where one side is a constant: which is taken on NaN then follows from the
-        order of the operands.
+        """One instruction where one side is a constant (`numbers` says which): what is taken on NaN
+        then follows from the order of the operands.
         """
         predicate = "ogt" if greater else "olt"
-        if _is_number(right):
+        if numbers[1]:
             return self.f.select(self.f.fcmp(predicate, b, a), b, a)
         chosen = self.f.select(self.f.fcmp(predicate, a, b), a, b)
-        if _is_number(left):
+        if numbers[0]:
             return chosen
         return self.f.select(self.f.fcmp("uno", a, a), a, chosen)
 

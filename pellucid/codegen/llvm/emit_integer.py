@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.codegen.llvm.emit_ranges import Interval
+from pellucid.tir.transform.index_ranges import Interval
 from pellucid.codegen.llvm.emit_state import State
 from pellucid.codegen.llvm.types import lanes
 from pellucid.codegen.llvm.value import Value

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pellucid.codegen.llvm.emit_failure import fail
-from pellucid.codegen.llvm.emit_ranges import Ranges
+from pellucid.tir.transform.index_ranges import Ranges
 from pellucid.codegen.llvm.text import Block, Function, Module
 from pellucid.codegen.llvm.value import Value
 from pellucid.ir.prim_expr import PrimExpr

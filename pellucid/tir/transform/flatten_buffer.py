@@ -14,6 +14,7 @@ elements, and is computed in int64 elsewhere.
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import Any
 
 from pellucid.ir.arithmetic import add, cast_to, const, match_types, mul, sub
@@ -37,7 +38,7 @@ def _separators(buffer: Buffer) -> list[int]:
 def _groups(buffer: Buffer) -> list[range]:
     """The dimensions that are joined into one, for each dimension of the flat buffer."""
     bounds = [0, *_separators(buffer), buffer.ndim]
-    return [range(low, high) for low, high in zip(bounds, bounds[1:], strict=False)]
+    return [range(low, high) for low, high in itertools.pairwise(bounds)]
 
 
 def _constant(value: PrimExpr) -> int | None:

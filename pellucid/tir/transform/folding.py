@@ -8,7 +8,7 @@ the same objects.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from pellucid.ir import arithmetic
 from pellucid.ir.node import Node, map_value
@@ -23,6 +23,7 @@ from pellucid.ir.scalar import (
     NE,
     Add,
     And,
+    BinaryOp,
     Call,
     Div,
     FloorDiv,
@@ -84,19 +85,7 @@ class Folder(Mutator):
 
     def visit_binary_op_(self, node: Any) -> Any:
         """Arithmetic and comparisons."""
-        a, b = self.visit(node.a), self.visit(node.b)
-        if a is node.a and b is node.b:
-            return node
-        kind: type[PrimExpr] = type(node)
-        if kind is EQ:
-            return equals(a, b)
-        if kind is NE:
-            return arithmetic.logical_not(same) if _is_constant(same := equals(a, b)) else NE(a, b)
-        if kind in _DIVISIONS and not a.dtype.is_float and not _is_zero(b):
-            return _DIVISIONS[kind](a, b)
-        if kind in _BINARY and not (a.dtype.is_bool and issubclass(kind, Add | Sub | Mul)):
-            return _BINARY[kind](a, b)
-        return kind(a, b)
+        return rebuilt_binary(node, self.visit(node.a), self.visit(node.b))
 
     def visit_not_(self, node: Any) -> Any:
         """A negation."""
@@ -149,8 +138,21 @@ class Folder(Mutator):
         return seq(*[part for part in parts if not is_nothing(part)])
 
 
-def _is_constant(value: PrimExpr) -> bool:
-    return isinstance(value, IntImm)
+def rebuilt_binary(node: Any, a: PrimExpr, b: PrimExpr) -> PrimExpr:
+    """The operation `node` of other operands, folded; the node itself when they are its own."""
+    if a is node.a and b is node.b:
+        return node
+    kind = cast("type[BinaryOp]", type(node))
+    if kind is EQ or kind is NE:
+        same = equals(a, b)
+        if kind is EQ:
+            return same
+        return arithmetic.logical_not(same) if isinstance(same, IntImm) else NE(a, b)
+    if kind in _DIVISIONS and not a.dtype.is_float and not _is_zero(b):
+        return _DIVISIONS[kind](a, b)
+    if kind in _BINARY and not (a.dtype.is_bool and issubclass(kind, Add | Sub | Mul)):
+        return _BINARY[kind](a, b)
+    return kind(a, b)
 
 
 def _is_zero(value: PrimExpr) -> bool:
@@ -187,4 +189,5 @@ __all__ = [
     "is_op",
     "keep_loop",
     "op_name",
+    "rebuilt_binary",
 ]

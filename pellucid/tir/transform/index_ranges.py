@@ -1,4 +1,4 @@
-"""What is known of integer expressions while code is emitted: intervals, and linear forms.
+"""What is known of integer expressions in lowered programs: intervals, and linear forms.
 
 In: expressions and the intervals of the variables in them. Out: for any expression an interval of
 its possible values, and its *linear form* `constant + Σ coefficient · atom`, where an atom is a
@@ -8,6 +8,8 @@ an expression of fewer bits is taken apart only where no step of it can wrap.
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,13 +55,17 @@ def dtype_interval(dtype: DataType) -> Interval:
     return dtype.range()
 
 
-def _corners(a: Interval, b: Interval, function: Any) -> Interval:
+def _corners(a: Interval, b: Interval, function: Callable[[int, int], int]) -> Interval:
     values = [function(x, y) for x in a for y in b]
     return min(values), max(values)
 
 
+def _floor(x: int, y: int) -> int:
+    return x // y
+
+
 def _floor_div(a: Interval, b: Interval) -> Interval | None:
-    return None if b[0] <= 0 <= b[1] else _corners(a, b, lambda x, y: x // y)
+    return None if b[0] <= 0 <= b[1] else _corners(a, b, _floor)
 
 
 def _trunc(x: int, y: int) -> int:
@@ -84,12 +90,32 @@ def _trunc_mod(a: Interval, b: Interval) -> Interval | None:
     return (0 if a[0] >= 0 else 1 - b[1]), (0 if a[1] <= 0 else b[1] - 1)
 
 
-_RULES: dict[type[PrimExpr], Any] = {
-    Add: lambda a, b: (a[0] + b[0], a[1] + b[1]),
-    Sub: lambda a, b: (a[0] - b[1], a[1] - b[0]),
-    Mul: lambda a, b: _corners(a, b, lambda x, y: x * y),
-    Min: lambda a, b: (min(a[0], b[0]), min(a[1], b[1])),
-    Max: lambda a, b: (max(a[0], b[0]), max(a[1], b[1])),
+def _sum(a: Interval, b: Interval) -> Interval:
+    return a[0] + b[0], a[1] + b[1]
+
+
+def _difference(a: Interval, b: Interval) -> Interval:
+    return a[0] - b[1], a[1] - b[0]
+
+
+def _product(a: Interval, b: Interval) -> Interval:
+    return _corners(a, b, operator.mul)
+
+
+def _least(a: Interval, b: Interval) -> Interval:
+    return min(a[0], b[0]), min(a[1], b[1])
+
+
+def _greatest(a: Interval, b: Interval) -> Interval:
+    return max(a[0], b[0]), max(a[1], b[1])
+
+
+_RULES: dict[type[PrimExpr], Callable[[Interval, Interval], Interval | None]] = {
+    Add: _sum,
+    Sub: _difference,
+    Mul: _product,
+    Min: _least,
+    Max: _greatest,
     FloorDiv: _floor_div,
     FloorMod: _floor_mod,
     Div: _trunc_div,
@@ -153,7 +179,7 @@ class Ranges:
 
     def _ramp(self, expr: Ramp) -> Interval:
         base, stride = self.interval(expr.base), self.interval(expr.stride)
-        last = _corners(stride, (0, expr.lanes - 1), lambda x, y: x * y)
+        last = _corners(stride, (0, expr.lanes - 1), operator.mul)
         return base[0] + last[0], base[1] + last[1]
 
     def _call(self, expr: Call) -> Interval | None:
