@@ -2,9 +2,9 @@
 
 The bounds are for every operand, denormals and the largest numbers included, for every number of
 lanes, and on targets with and without fused multiply-add. They were measured, not proved: against
-results of at least 11 more bits, over millions of operands each (thousands for erf of float64, whose
-reference is slow), with some room above the largest error seen. `tests/codegen/test_math.py` measures
-again and fails above them. Correct rounding is 0.5; 0 is exact.
+results of at least 11 more bits, over millions of operands each (thousands for erf of float64,
+whose reference is slow), with some room above the largest error seen. `tests/codegen/test_math.py`
+measures again and fails above them. Correct rounding is 0.5; 0 is exact.
 """
 
 from __future__ import annotations
