@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Any
 
+from pellucid.arith.analyzer import Analyzer
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm
 from pellucid.ir.structural import structural_equal
@@ -49,7 +50,7 @@ def prove_equal(a: PrimExpr, b: PrimExpr) -> bool:
         return True
     if isinstance(a, IntImm) and isinstance(b, IntImm):
         return a.value == b.value
-    return structural_equal(a, b)
+    return structural_equal(a, b) or Analyzer().can_prove_equal(a, b)
 
 
 def _worst(results: Iterable[BaseCheckResult]) -> BaseCheckResult:

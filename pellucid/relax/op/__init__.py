@@ -11,8 +11,10 @@ from pellucid.relax.call import (
     invoke_pure_closure,
     make_closure,
 )
+from pellucid.relax.op import builtin, memory, vm
 
 __all__ = [
+    "builtin",
     "call_builtin_with_ctx",
     "call_dps_packed",
     "call_packed",
@@ -22,4 +24,6 @@ __all__ = [
     "invoke_closure",
     "invoke_pure_closure",
     "make_closure",
+    "memory",
+    "vm",
 ]
