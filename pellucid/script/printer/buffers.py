@@ -7,6 +7,7 @@ nothing defines yet are declared in the lines before.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pellucid.ir.scalar import IntImm, Var
@@ -106,6 +107,32 @@ def declare(p: Printer, buffer: Buffer, function: str, first: list[str] | None =
     """Write the line that declares a buffer."""
     text = declaration(p, buffer, function, first or [])
     p.line(p.marks.wrap(buffer, text))
+
+
+def wait(p: Printer, buffer: Buffer, known: Callable[[Any], bool]) -> bool:
+    """Whether a free buffer mentions variables that the body defines: it is then declared where
+    they all are visible. `known` says of a variable that it is not one of them.
+    """
+    missing: list[Any] = []
+
+    def mention(node: Any) -> None:
+        if node.is_variable and not known(node):
+            missing.append(node)
+        node.walk(mention, mention)
+
+    buffer.walk(mention, mention)
+    if missing:
+        p.waiting.append((missing, buffer))
+    return bool(missing)
+
+
+def declare_waiting(p: Printer) -> None:
+    """Declare the free buffers whose variables are all visible by now."""
+    for entry in list(p.waiting):
+        missing, buffer = entry
+        if all(each in p.names for each in missing):
+            p.waiting.remove(entry)
+            declare(p, buffer, "Buffer")
 
 
 def declare_free(p: Printer, buffer: Buffer) -> str:

@@ -124,6 +124,8 @@ class Printer:
         self.budget = budget
         # Declarations that stand before the statement at hand.
         self.pending: list[str] = []
+        # Free buffers over variables that the body defines (those in the list).
+        self.waiting: list[tuple[list[Any], Any]] = []
         self.int_dtype = DataType(config.int_dtype)
         # Inside quoted dimensions of a signature every symbolic expression becomes a string.
         self.quoting = False

@@ -37,10 +37,22 @@ def print_prim_func(p: Printer, func: PrimFunc, name: str, options: list[str]) -
             for var, buffer in pending:
                 line = buffers.declaration(p, buffer, "match_buffer", [p.expr(var)])
                 p.line(p.marks.wrap(buffer, line))
-            for each in uses.free if uses is not None else ():
-                if each not in p.names:
-                    expr.name_of(p, each)
+            if uses is not None:
+                _free(p, uses)
             print_body(p, func.body)
+
+
+def _free(p: Printer, uses: Uses) -> None:
+    """Declare what the function uses without defining it."""
+    elsewhere = {id(each) for each in (*uses.free, *uses.symbols)}
+
+    def known(variable: Any) -> bool:
+        return variable in p.names or id(variable) in elsewhere
+
+    for each in uses.free:
+        if each in p.names or (isinstance(each, Buffer) and buffers.wait(p, each, known)):
+            continue
+        expr.name_of(p, each)
 
 
 def _param(

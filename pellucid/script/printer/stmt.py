@@ -59,14 +59,20 @@ _KINDS = {
 def body(p: Printer, node: Stmt) -> None:
     """An indented block."""
     with p.block():
-        p.stmt(node, True)
+        rest(p, node)
+
+
+def rest(p: Printer, node: Stmt) -> None:
+    """The statements up to the end of a scope, after the views of what was just defined."""
+    buffers.declare_waiting(p)
+    p.stmt(node, True)
 
 
 def scoped(p: Printer, node: Any, tail: bool, line: str, header: str, name: str | None) -> None:
     """A statement with a body: `line`, or `with header as name:` where something follows it."""
     if tail:
         p.statement_line(node, line)
-        p.stmt(node.body, True)
+        rest(p, node.body)
         return
     p.statement_line(node, f"with {header}{'' if name is None else f' as {name}'}:")
     body(p, node.body)
@@ -138,13 +144,13 @@ def let(p: Printer, node: LetStmt, tail: bool) -> None:
     if tail:
         name = expr.define(p, var)
         p.statement_line(node, f"{name}: {p.tir(var.dtype)} = {value}")
-        p.stmt(node.body, True)
+        rest(p, node.body)
         return
     name = p.names.fresh(expr.name_hint(p, var))
     p.statement_line(node, f"with {header} as {name}:")
     with p.block():
         p.names.set(var, name)
-        p.stmt(node.body, True)
+        rest(p, node.body)
 
 
 def _let_of_declared(p: Printer, node: LetStmt, tail: bool, value: str) -> None:
@@ -227,12 +233,12 @@ def _named(p: Printer, node: Any, tail: bool, header: str, var: Var) -> None:
     if tail:
         p.names.set(var, name)
         p.statement_line(node, f"{name} = {header}")
-        p.stmt(node.body, True)
+        rest(p, node.body)
         return
     p.statement_line(node, f"with {header} as {name}:")
     with p.block():
         p.names.set(var, name)
-        p.stmt(node.body, True)
+        rest(p, node.body)
 
 
 @prints_stmt(AllocateConst)
@@ -255,7 +261,7 @@ def declare_buffer(p: Printer, node: DeclBuffer, tail: bool) -> None:
     if tail:
         text = buffers.declaration(p, node.buffer, "decl_buffer", [])
         p.statement_line(node, text)
-        p.stmt(node.body, True)
+        rest(p, node.body)
         return
     args, keywords = buffers.arguments(p, node.buffer)
     name = p.names.fresh(expr.name_hint(p, node.buffer))
@@ -264,7 +270,7 @@ def declare_buffer(p: Printer, node: DeclBuffer, tail: bool) -> None:
         p.names.set(node.buffer, name)
         if node.buffer.data not in p.names:
             p.names.set(node.buffer.data, f"{name}.data")
-        p.stmt(node.body, True)
+        rest(p, node.body)
 
 
 def _is_zero_of(value: Any, dtype: str) -> bool:
