@@ -80,9 +80,10 @@ def convert(value: Any, source: DataType, target: DataType) -> Any:
         return _to_integer(value, source, target)
     if target.bits >= 32:
         return _wide(value, source).astype(numpy_dtype(target))
-    if source.is_float and source.bits <= 32:
-        return np.float32(value).astype(numpy_dtype(target))
-    return _rounded_to_odd(_wide(value, source)).astype(numpy_dtype(target))
+    if source.is_float:
+        return _wide(value, source).astype(numpy_dtype(target))
+    # An integer goes to a small float by way of float32, as native code does it.
+    return _wide(value, source).astype(np.float32).astype(numpy_dtype(target))
 
 
 def _wide(value: Any, source: DataType) -> Any:
@@ -90,20 +91,6 @@ def _wide(value: Any, source: DataType) -> Any:
     if source.is_float:
         return numpy_dtype(source).type(value)
     return np.uint64(value) if source.is_uint else np.int64(value)
-
-
-def _rounded_to_odd(exact: Any) -> np.float32:
-    """`exact` as a float32 from which a narrower float can be rounded as if directly.
-
-    Where the float32 is not exact, the neighbour towards zero gets an odd last bit, so that the
-    second rounding meets no false tie.
-    """
-    nearest = exact.astype(np.float32)
-    if not np.isfinite(nearest) or exact.item() == float(nearest):
-        return nearest
-    if abs(float(nearest)) > abs(exact.item()):
-        nearest = np.nextafter(nearest, np.float32(0))
-    return (nearest.view(np.uint32) | np.uint32(1)).view(np.float32)
 
 
 def _to_integer(value: Any, source: DataType, target: DataType) -> int:

@@ -169,7 +169,8 @@ class Cast(PrimExpr):
     """`value` converted to `dtype`.
 
     To a narrower integer: the low bits. Float to integer: truncated towards zero, and what does not
-    fit is clamped to the range (NaN gives 0). To a narrower float: rounded to nearest even. To
+    fit is clamped to the range (NaN gives 0). To a narrower float: rounded to nearest
+    even (an integer reaches a float of 16 or 8 bits by way of float32). To
     bool: whether it is not zero.
     """
 
