@@ -221,6 +221,25 @@ def _fold(
     return None
 
 
+def _folded(
+    node: type[BinaryOp],
+    function: Callable[[Any, Any], Any],
+    a: PrimExpr,
+    b: PrimExpr,
+    x: Number,
+    y: Number,
+) -> PrimExpr:
+    """The constant that `node` of two constants is, or the node where that cannot be told exactly.
+    """
+    constant = _fold(a.dtype, function, x, y)
+    return node(a, b) if constant is None else constant
+
+
+def _or_node(folded: PrimExpr | None, node: type[BinaryOp], a: PrimExpr, b: PrimExpr) -> PrimExpr:
+    """The folded constant, else the operation; a constant zero is a result like any other."""
+    return node(a, b) if folded is None else folded
+
+
 def _is(value: PrimExpr, number: int) -> bool:
     found = _constant(value)
     return found is not None and found == number and math.copysign(1, found) > 0
@@ -231,7 +250,7 @@ def add(a: Any, b: Any) -> PrimExpr:
     a, b = match_types(a, b)
     x, y = _constant(a), _constant(b)
     if x is not None and y is not None:
-        return _fold(a.dtype, lambda p, q: p + q, x, y) or Add(a, b)
+        return _folded(Add, lambda p, q: p + q, a, b, x, y)
     if not a.dtype.is_float:
         if _is(a, 0):
             return b
@@ -245,7 +264,7 @@ def sub(a: Any, b: Any) -> PrimExpr:
     a, b = match_types(a, b)
     x, y = _constant(a), _constant(b)
     if x is not None and y is not None:
-        return _fold(a.dtype, lambda p, q: p - q, x, y) or Sub(a, b)
+        return _folded(Sub, lambda p, q: p - q, a, b, x, y)
     if not a.dtype.is_float and _is(b, 0):
         return a
     return Sub(a, b)
@@ -263,7 +282,8 @@ def distance(begin: Any, end: Any) -> PrimExpr:
     terms: list[tuple[PrimExpr, int]] = []
     constant = _add_terms(high, 1, terms) + _add_terms(low, -1, terms)
     if low.dtype.is_integer and all(factor == 0 for _, factor in terms):
-        return _fold_int(low.dtype, constant) or sub(high, low)
+        folded = _fold_int(low.dtype, constant)
+        return sub(high, low) if folded is None else folded
     return sub(high, low)
 
 
@@ -292,7 +312,7 @@ def mul(a: Any, b: Any) -> PrimExpr:
     a, b = match_types(a, b)
     x, y = _constant(a), _constant(b)
     if x is not None and y is not None:
-        return _fold(a.dtype, lambda p, q: p * q, x, y) or Mul(a, b)
+        return _folded(Mul, lambda p, q: p * q, a, b, x, y)
     for constant, other in ((a, b), (b, a)):
         if _is(constant, 1):
             return other
@@ -313,7 +333,7 @@ def div(a: Any, b: Any) -> PrimExpr:
         )
     x, y = _constant(a), _constant(b)
     if x is not None and y is not None and y != 0:
-        return _fold(a.dtype, lambda p, q: p / q, x, y) or Div(a, b)
+        return _folded(Div, lambda p, q: p / q, a, b, x, y)
     return a if _is(b, 1) else Div(a, b)
 
 
@@ -331,7 +351,7 @@ def _integer_division(
     if y == 0:
         raise TypeMismatchError("Division by the constant zero.", found=f"{node.__name__}(…, 0)")
     if x is not None and y is not None:
-        return _fold(a.dtype, function, x, y) or node(a, b)
+        return _folded(node, function, a, b, x, y)
     if _is(b, 1):
         return (
             IntImm(a.dtype, 0)
@@ -480,11 +500,7 @@ def neg(a: Any) -> PrimExpr:
     a = convert(a)
     x = _constant(a)
     if x is not None and not a.dtype.is_bool:
-        return (
-            const(-x, a.dtype)
-            if a.dtype.is_float
-            else (_fold_int(a.dtype, -int(x)) or sub(const(0, a.dtype), a))
-        )
+        return const(-x, a.dtype) if a.dtype.is_float else sub(const(0, a.dtype), a)
     return mul(a, const(-1, a.dtype)) if a.dtype.is_float else sub(const(0, a.dtype), a)
 
 
