@@ -193,7 +193,7 @@ class Printer:
             self.budget -= 1
             if self.budget < 0:
                 return ELLIPSIS
-        kind: Any = type(node)
+        kind: Any = node.__class__
         text, own = expr_printer(kind)(self, node, bare or self.int_dtype)
         if own < level:
             text = f"({text})"
@@ -206,7 +206,7 @@ class Printer:
     def stmt(self, node: Any, tail: bool = True) -> None:
         """Write a statement. `tail` says that nothing follows it in its block."""
         self.spend()
-        kind: Any = type(node)
+        kind: Any = node.__class__
         stmt_printer(kind)(self, node, tail)
 
 

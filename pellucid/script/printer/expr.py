@@ -78,7 +78,7 @@ def same_operand(found: Any, wanted: Any) -> bool:
     """Whether two expressions are one object, or equal constants."""
     if found is wanted:
         return True
-    kind: Any = type(wanted)
+    kind: Any = wanted.__class__
     return kind in _CONSTANTS and type(found) is kind and _same_constant(found, wanted)
 
 

@@ -44,8 +44,7 @@ def _step(found: object, match: re.Match[str]) -> Any:
         return list(cast("Mapping[Any, Any]", value).values())[key]
     if isinstance(value, tuple) and isinstance(key, str):
         return dict(cast("tuple[tuple[str, Any], ...]", value))[key]
-    part: Any = value[key]
-    return part
+    return cast("Any", value)[key]
 
 
 def _lost(path: str, position: int) -> ConfigError:

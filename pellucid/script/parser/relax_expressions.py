@@ -1,0 +1,231 @@
+"""Expressions of graph functions: struct infos with names, calls of functions, values of all
+kinds.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from typing import Any, cast
+
+from pellucid.ir.expr_base import GlobalVar, RelaxExpr
+from pellucid.ir.op import Op
+from pellucid.ir.prim_expr import PrimExpr
+from pellucid.relax.expr import Call, Constant, Function, If, PrimValue, Tuple, Var
+from pellucid.relax.normal_form import is_leaf
+from pellucid.relax.struct_info import StructInfo
+from pellucid.script import relax_ops
+from pellucid.script.parser import relax_types
+from pellucid.script.parser.core import Context, StatementParser
+from pellucid.script.parser.macro import MacroCall, ScriptMacro
+from pellucid.script.parser.relax_builder import ScriptBuilder
+from pellucid.script.parser.relax_records import EmitSpec, MatchCastSpec
+from pellucid.script.parser.relax_symbols import SymbolTable, dimension
+from pellucid.script.parser.relax_types import InfoSpec
+from pellucid.script.parser.variables import VariableTable
+from pellucid.support.errors import TypeMismatchError
+
+
+class RelaxExpressions(StatementParser):
+    """Evaluates the expressions of one graph function."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.symbols: SymbolTable = SymbolTable()
+        self.builder: ScriptBuilder = ScriptBuilder(self.find_signature)
+
+    def find_signature(self, gvar: GlobalVar) -> Any:
+        """The signature of a function of the module, or None."""
+        module = self.context.module
+        return None if module is None else module.signatures.get(gvar.name_hint)
+
+    # Struct infos.
+
+    def names(self, text: str, dtype: str) -> PrimExpr:
+        """The expression that a string in a struct info stands for."""
+        return dimension(text, dtype, self.variables, self.symbols)
+
+    def struct_info(self, node: ast.expr) -> StructInfo:
+        """The struct info that an annotation stands for."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            raise self.error(node, "A string is no struct info.", cure="write it without quotes")
+        return self.as_info(self.evaluate(node), node)
+
+    def as_info(self, value: Any, node: ast.AST) -> StructInfo:
+        """A struct info from what an expression evaluated to."""
+        if isinstance(value, list | tuple):
+            value = relax_types.tuple_of(*cast("list[Any]", value))
+        with self.placed(node):
+            return relax_types.resolve(value, self.names)
+
+    def _resolved(self, value: Any) -> Any:
+        """A value on its way into a call: struct infos with names become real ones."""
+        if isinstance(value, InfoSpec):
+            return value.make(self.names)
+        given: object = value
+        if isinstance(given, list | tuple) and _mentions_specs(value):
+            items: list[Any] = [self._resolved(each) for each in value]
+            return items if isinstance(given, list) else tuple(items)
+        return value
+
+    # Values.
+
+    def as_expr(self, value: Any, node: ast.AST) -> RelaxExpr:
+        """A graph expression from whatever stands for one: numbers are constants."""
+        with self.placed(node):
+            if isinstance(value, MatchCastSpec | EmitSpec):
+                return self.bind_value(node, "", value)
+            if isinstance(value, PrimExpr):
+                return PrimValue(value)
+            if isinstance(value, tuple | list):
+                items = cast("list[Any]", value)
+                return Tuple([self.as_expr(each, node) for each in items])
+            return relax_ops.as_operand(value)
+
+    def bind_value(
+        self, node: ast.AST, name: str, value: Any, annotation: ast.expr | None = None
+    ) -> Var:
+        """Bind a value to a new variable; see `RelaxStatements`."""
+        raise NotImplementedError
+
+    def normalized(self, value: RelaxExpr, node: ast.AST, declared: StructInfo | None) -> RelaxExpr:
+        """A value in normal form; what its arguments need is bound first."""
+        if isinstance(value, Call) and value.struct_info_ is None and declared is not None:
+            rule = value.op.get_attr("FInferStructInfo") if isinstance(value.op, Op) else declared
+            if rule is None:
+                # Nothing tells the result of this operator but the annotation.
+                value = value.replace(struct_info_=declared)
+        if is_leaf(value) and not isinstance(value, Var):
+            return value
+        with self.placed(node):
+            return self.builder.normalize(value)
+
+    def argument(self, value: Any, node: ast.AST) -> RelaxExpr:
+        """A value as a leaf or a tuple of leaves; anything else is bound to a variable."""
+        found = self.normalized(self.as_expr(value, node), node, None)
+        if is_leaf(found) or isinstance(found, Tuple):
+            return found
+        return self.builder.bind(found)
+
+    def operand(self, value: Any) -> Any:
+        """A graph value on its way into an operator: its struct info is known."""
+        if isinstance(value, MatchCastSpec | EmitSpec):
+            raise TypeMismatchError(
+                "A match_cast is no operand.", cure="bind it to a name, and use that"
+            )
+        if isinstance(value, RelaxExpr) and value.struct_info_ is None and not is_leaf(value):
+            return self.builder.normalize(value)
+        return value
+
+    # Python's syntax.
+
+    def subscript(self, node: ast.Subscript, value: Any, index: Any) -> Any:
+        """`t[0]`, a field of a tuple; a host value is indexed as in Python."""
+        if isinstance(value, RelaxExpr) and not isinstance(value, Tuple):
+            value = self.argument(value, node.value)
+        return super().subscript(node, value, index)
+
+    def unpack(self, target: ast.expr, value: Any) -> list[tuple[ast.expr, Any]]:
+        """The fields of a tuple value, each for its name."""
+        if isinstance(value, MatchCastSpec | EmitSpec):
+            value = self.as_expr(value, target)
+        if isinstance(value, RelaxExpr):
+            found = self.argument(value, target)
+            value = list(found.fields) if isinstance(found, Tuple) else list(found)
+        return super().unpack(target, value)
+
+    def call(self, node: ast.Call, function: Any, args: list[Any], keywords: dict[str, Any]) -> Any:
+        """Calls: of graph functions and closures, of macros, of the functions of `R`."""
+        if getattr(function, "bare_info", None) is None:
+            args = [self._resolved(each) for each in args]
+            keywords = {key: self._resolved(each) for key, each in keywords.items()}
+        if isinstance(function, GlobalVar | Var | Function | If | Call):
+            if keywords:
+                raise self.error(node, "A graph function is called with plain arguments.")
+            callee = self.argument(function, node.func)
+            return Call(callee, [self.as_expr(a, n) for a, n in zip(args, node.args, strict=False)])
+        if isinstance(function, Constant | RelaxExpr) and not callable(function):
+            raise self.error(node.func, "This value is no function.", found=repr(function))
+        if not isinstance(function, MatchCastSpec):
+            args = [self._bound(each, node) for each in args]
+        result = super().call(node, function, args, keywords)
+        return self.expand(result, node) if isinstance(result, MacroCall) else result
+
+    def _bound(self, value: Any, node: ast.AST) -> Any:
+        """A match_cast within an expression is bound before it."""
+        if isinstance(value, MatchCastSpec | EmitSpec):
+            return self.as_expr(value, node)
+        given: object = value
+        if isinstance(given, tuple | list) and any(
+            isinstance(each, MatchCastSpec | EmitSpec) for each in value
+        ):
+            items: list[Any] = value
+            return [self._bound(each, node) for each in items]
+        return value
+
+    def undefined(self, node: ast.Name) -> Any:
+        """A name that nothing defines may be a function of the module, as older scripts write
+        it.
+        """
+        module = self.context.module
+        if module is not None and node.id in module.global_vars:
+            return module.global_vars[node.id]
+        return super().undefined(node)
+
+    # Macros.
+
+    def define_macro(self, node: ast.FunctionDef) -> bool:
+        """A macro defined inside the function; False where `node` is no macro."""
+        if len(node.decorator_list) != 1:
+            return False
+        decorator = node.decorator_list[0]
+        call = decorator if isinstance(decorator, ast.Call) else None
+        function = self.evaluate(call.func if call is not None else decorator)
+        if getattr(function, "macro_token", None) != self.token:
+            return False
+        keywords = call.keywords if call is not None else []
+        hygienic = all(bool(self.evaluate(each.value)) for each in keywords)
+        names = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        signature = inspect.Signature([inspect.Parameter(name, kind) for name in names])
+        host = self.variables.snapshot()
+        macro = ScriptMacro(self.token, self.source, node, host, signature, hygienic=hygienic)
+        self.define(node, macro, name=node.name)
+        return True
+
+    def expand(self, call: MacroCall, node: ast.AST) -> Any:
+        """Parse the body of a macro here; its value is what it returns."""
+        macro = call.macro
+        if macro.token != self.token:
+            raise self.error(
+                node, "A macro of another dialect cannot be used here.", found=repr(macro)
+            )
+        host = macro.host
+        if not macro.hygienic:
+            host = {**macro.host, **self.variables.snapshot()}
+        kept = self.source, self.variables
+        self.source, self.variables = macro.source, VariableTable(host)
+        with self.variables.frame():
+            for name, value in call.arguments.items():
+                self.variables.define(name, value)
+            with self.variables.frame():
+                result = self._macro_body(macro.node.body)
+        self.source, self.variables = kept
+        return result
+
+    def _macro_body(self, body: list[ast.stmt]) -> Any:
+        """The statements of a macro; a `return` at the end gives its value."""
+        last = body[-1]
+        if isinstance(last, ast.Return) and last.value is not None:
+            self.statements(body[:-1])
+            return self.evaluate(last.value)
+        self.statements(body)
+        return None
+
+
+def _mentions_specs(value: Any) -> bool:
+    items = cast("list[Any]", value)
+    return any(
+        isinstance(each, InfoSpec) or (isinstance(each, list | tuple) and _mentions_specs(each))
+        for each in items
+    )

@@ -1,0 +1,53 @@
+"""What the statements of `R` evaluate to, before the parser makes bindings of them.
+
+`R.dataflow()`, `R.output(...)`, `R.match_cast(...)` and the like are plain functions that return
+one of these records; only the parser knows what name the result gets, and in which block it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class DataflowFrame:
+    """`with R.dataflow():`."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputClause:
+    """`R.output(a, b)`: what a dataflow block hands out."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FuncAttrClause:
+    """`R.func_attr({...})`."""
+
+    attrs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnInfoClause:
+    """`R.func_ret_struct_info(info)`: the declared result of the function."""
+
+    info: Any
+
+
+@dataclass(frozen=True, slots=True)
+class MatchCastSpec:
+    """`R.match_cast(value, info)`: becomes a binding of its own."""
+
+    value: Any
+    info: Any
+
+
+@dataclass(frozen=True, slots=True)
+class EmitSpec:
+    """`R.emit(value, info)`: bound at once, also within an expression."""
+
+    value: Any
+    info: Any
