@@ -235,11 +235,6 @@ def _folded(
     return node(a, b) if constant is None else constant
 
 
-def _or_node(folded: PrimExpr | None, node: type[BinaryOp], a: PrimExpr, b: PrimExpr) -> PrimExpr:
-    """The folded constant, else the operation; a constant zero is a result like any other."""
-    return node(a, b) if folded is None else folded
-
-
 def _is(value: PrimExpr, number: int) -> bool:
     found = _constant(value)
     return found is not None and found == number and math.copysign(1, found) > 0
