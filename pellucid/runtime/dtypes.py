@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -64,6 +65,21 @@ def split_lanes(dtype: str) -> tuple[str, int]:
     raise TypeMismatchError(
         f"There is no dtype named {str(dtype)!r}.", cure=did_you_mean(dtype, SCALARS)
     )
+
+
+def name_of(dtype: Any) -> str:
+    """Our name of a dtype given as a name, a NumPy dtype or scalar type, or a torch dtype."""
+    if isinstance(dtype, str):
+        split_lanes(dtype)
+        return str(dtype)
+    if type(dtype).__module__ == "torch":
+        return name_of(str(dtype).removeprefix("torch."))
+    try:
+        return from_numpy(np.dtype(dtype))
+    except TypeError:
+        raise TypeMismatchError(
+            "That is not a dtype.", expected="a name such as 'float32'", found=repr(dtype)[:80]
+        ) from None
 
 
 @lru_cache(maxsize=1024)

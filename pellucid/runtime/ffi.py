@@ -95,4 +95,7 @@ def constructor_symbols() -> dict[str, int]:
 
 def function_at(address: int, keep_alive: object) -> Any:
     """A callable for the native entry at `address`; `keep_alive` lives as long as it does."""
-    return core().Function.__from_extern_c__(address, keep_alive_object=keep_alive)
+    function = core().Function.__from_extern_c__(address, keep_alive_object=keep_alive)
+    # Other threads may call back into Python while this one waits for them.
+    function.release_gil = True
+    return function

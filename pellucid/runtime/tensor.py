@@ -23,6 +23,9 @@ from pellucid.support.errors import ArgumentError, TypeMismatchError
 
 MAX_RANK = 64
 
+DType = str | type | np.dtype[Any] | Any
+"""A name such as `float32`, or what NumPy and torch take for a dtype."""
+
 
 class Tensor:
     """An n-dimensional array.
@@ -232,17 +235,18 @@ def wrap(handle: Any) -> Tensor:
 
 
 def empty(
-    shape: Sequence[int] | int, dtype: str = "float32", device: Device | str | None = None
+    shape: Sequence[int] | int, dtype: DType = "float32", device: Device | str | None = None
 ) -> Tensor:
     """A tensor whose elements are not set, aligned to 64 bytes. `MemoryError` when there is no
     room.
     """
     require_cpu(device)
     extents = _extents(shape)
+    name = dtypes.name_of(dtype)
     try:
-        return wrap(support_library().empty(dtypes.packed(dtype), *extents))
+        return wrap(support_library().empty(dtypes.packed(name), *extents))
     except RuntimeError as error:
-        raise MemoryError(f"no room for a tensor of shape {extents}, dtype {dtype}") from error
+        raise MemoryError(f"no room for a tensor of shape {extents}, dtype {name}") from error
 
 
 def array(values: object, device: Device | str | None = None, dtype: str | None = None) -> Tensor:
@@ -251,7 +255,7 @@ def array(values: object, device: Device | str | None = None, dtype: str | None 
     """
     require_cpu(device)
     source = _as_numpy(values)
-    name = dtypes.from_numpy(source.dtype) if dtype is None else str(dtype)
+    name = dtypes.from_numpy(source.dtype) if dtype is None else dtypes.name_of(dtype)
     result = empty(source.shape, name)
     # Mixing kinds (float to int, say) is what a given dtype asks for.
     np.copyto(arrays.numpy_view(result.handle), source, casting="unsafe")
@@ -281,7 +285,7 @@ def from_dlpack(source: Any) -> Tensor:
 
 
 def zeros(
-    shape: Sequence[int] | int, dtype: str = "float32", device: Device | str | None = None
+    shape: Sequence[int] | int, dtype: DType = "float32", device: Device | str | None = None
 ) -> Tensor:
     """A tensor of zeros."""
     result = empty(shape, dtype, device)

@@ -54,6 +54,10 @@ def test_what_array_takes() -> None:
     assert nd.array(np.arange(4, dtype=">f4")).numpy().tolist() == [0, 1, 2, 3]
     assert nd.array(np.arange(6)[::2], nd.cpu()).numpy().tolist() == [0, 2, 4]
     assert nd.tensor is nd.array
+    for dtype in (np.float16, np.dtype("float16"), torch.float16, "float16"):
+        assert nd.array([1], dtype=dtype).dtype == nd.empty(1, dtype).dtype == "float16"
+    with pytest.raises(TypeMismatchError, match="not a dtype"):
+        nd.empty(1, 3.5)
 
 
 def test_views_of_numpy_and_torch_write_through() -> None:
