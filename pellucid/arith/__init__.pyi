@@ -9,3 +9,6 @@ from .int_set import intersect as intersect
 from .int_set import union as union
 from .linear_equation import detect_linear_equation as detect_linear_equation
 from .pattern import Rule as Rule
+from .region import estimate_region_lower_bound as estimate_region_lower_bound
+from .region import estimate_region_strict_bound as estimate_region_strict_bound
+from .region import estimate_region_upper_bound as estimate_region_upper_bound

@@ -354,18 +354,29 @@ def eval_set(expr: Any, domains: Domains, analyzer: Analyzer | None = None) -> I
     """
     known = Analyzer() if analyzer is None else analyzer
     evaluator = _Evaluator(domains, known)
-    found = simplified(evaluator.set_of(as_expr(expr)), known)
-    for _ in domains:
-        low, high = found.min_value, found.max_value
-        again_low = low is not None and evaluator.relaxed(low)
-        again_high = high is not None and evaluator.relaxed(high)
-        if not again_low and not again_high:
-            return found
-        new_low = evaluator.set_of(low).min_value if again_low and low is not None else low
-        new_high = evaluator.set_of(high).max_value if again_high and high is not None else high
-        found = simplified(IntSet(new_low, new_high), known)
-    ends = [each for each in (found.min_value, found.max_value) if each is not None]
-    return EVERYTHING if any(evaluator.relaxed(each) for each in ends) else found
+    found = IntSet.single_point(expr)
+    # A variable whose domain depends on others goes first, so that `i - j` with `j` near `i` stays
+    # small.
+    dependent = [var for var, each in evaluator.domains.items() if _mentions(each, evaluator)]
+    for var in reversed(dependent):
+        found = _relax(found, _Evaluator({var: evaluator.domains[var]}, known))
+    found = _relax(found, evaluator)
+    return EVERYTHING if _mentions(found, evaluator) else found
+
+
+def _relax(values: IntSet, evaluator: _Evaluator) -> IntSet:
+    """The set with its ends relaxed."""
+    low, high = values.min_value, values.max_value
+    if values.is_single_point() and low is not None:
+        return simplified(evaluator.set_of(low), evaluator.analyzer)
+    new_low = None if low is None else evaluator.set_of(low).min_value
+    new_high = None if high is None else evaluator.set_of(high).max_value
+    return simplified(IntSet(new_low, new_high), evaluator.analyzer)
+
+
+def _mentions(values: IntSet, evaluator: _Evaluator) -> bool:
+    ends = [each for each in (values.min_value, values.max_value) if each is not None]
+    return any(evaluator.relaxed(each) for each in ends)
 
 
 def covers(outer: IntSet, inner: IntSet, analyzer: Analyzer) -> bool:

@@ -1,3 +1,4 @@
+from . import analysis as analysis
 from . import op as op
 from .block import Block as Block
 from .block import BlockRealize as BlockRealize
