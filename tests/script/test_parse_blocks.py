@@ -306,7 +306,7 @@ def argmax(
 
 def test_block_without_realization() -> None:
     func = function('with T.block("C", no_realize=True):\n    A[0, 0] = 1')
-    assert isinstance(func.body, Block)
+    assert isinstance(func.body.block.body, Block)
 
 
 def test_a_block_knows_its_place() -> None:

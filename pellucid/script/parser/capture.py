@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
+import os
 import types
 from collections.abc import Mapping
 from typing import Any, cast
@@ -110,7 +111,9 @@ def member_functions(cls: type) -> list[types.FunctionType]:
 
 def _block(filename: str, line: int, module_globals: Mapping[str, Any], what: str) -> ScriptSource:
     """The definition that starts at `line` of a file."""
-    linecache.checkcache(filename)
+    if os.path.exists(filename):
+        # Texts without a file (cells, doctests) live in the cache only, which a check would empty.
+        linecache.checkcache(filename)
     lines = linecache.getlines(filename, dict(module_globals))
     if not 0 < line <= len(lines):
         raise ParseError(f"The source of {what!r} cannot be found.", found=filename, cure=NO_SOURCE)

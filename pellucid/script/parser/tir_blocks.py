@@ -30,6 +30,7 @@ from pellucid.script.parser.tir_frames import (
 from pellucid.script.parser.tir_scopes import ScopeParser, condition_of
 from pellucid.script.parser.tir_vocabulary import as_range
 from pellucid.support.errors import TypeMismatchError
+from pellucid.tir.analysis.completion import DETECT_ACCESS, READS_MISSING, WRITES_MISSING
 from pellucid.tir.block import Block, BlockRealize
 from pellucid.tir.buffer import Buffer, BufferRegion, MatchBufferRegion, as_region
 from pellucid.tir.stmt import Stmt
@@ -73,7 +74,7 @@ class BlockParser(ScopeParser):
         inside = self.scope(body)
         self.blocks.pop()
         annotations = dict(state.annotations or {})
-        missing = (state.reads is None) + 2 * (state.writes is None)
+        missing = READS_MISSING * (state.reads is None) + WRITES_MISSING * (state.writes is None)
         if missing:
             annotations[DETECT_ACCESS] = missing
         block = Block(
@@ -234,11 +235,6 @@ class BlockParser(ScopeParser):
             MatchBufferRegion(buffer, as_region(spec.source), span=self.span(node))
         )
         return buffer
-
-
-# The annotation by which completion knows what a script left out: 1 the reads, 2 the writes, 3
-# both.
-DETECT_ACCESS = "tir.script_parsing_detect_access"
 
 
 def _typed(axis: Axis) -> bool:

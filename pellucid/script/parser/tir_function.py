@@ -12,7 +12,6 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from pellucid.ir.arithmetic import const
 from pellucid.ir.attrs import as_attrs
 from pellucid.ir.dtype import HANDLE, DataType
 from pellucid.ir.expr_base import GlobalVar
@@ -25,10 +24,9 @@ from pellucid.script.parser.tir_frames import BufferSpec, FuncAttr, MatchBuffer
 from pellucid.script.parser.tir_scopes import named
 from pellucid.script.parser.tir_statements import TirStatements
 from pellucid.script.parser.tir_types import DtypeFunction
-from pellucid.tir.block import Block, BlockRealize
+from pellucid.tir.analysis.completion import complete
 from pellucid.tir.buffer import Buffer
 from pellucid.tir.function import PrimFunc
-from pellucid.tir.stmt import Stmt
 
 _OPTIONS = {"private", "check_well_formed"}
 
@@ -75,25 +73,16 @@ class PrimFuncParser(TirStatements):
                 "A private function has no global_symbol.",
                 cure="drop private=True or the attribute",
             )
-        if self.root_buffers:
-            body = self._root(body, node)
         function = PrimFunc(
             self.params,
             body,
             self.return_type(node),
             self.buffer_map,
             attrs,
-            self._signature_span(node),
+            self.span(node),
         )
-        return function
-
-    def _root(self, body: Stmt, node: ast.AST) -> Stmt:
-        """The root block, which holds the buffers that the function allocates."""
-        block = Block([], [], [], "root", body, None, self.root_buffers, span=self.span(node))
-        return BlockRealize([], const(True), block, span=self.span(node))
-
-    def _signature_span(self, node: ast.FunctionDef) -> Any:
-        return self.span(node)
+        with self.placed(node):
+            return complete(function, tuple(self.root_buffers))
 
     def return_type(self, node: ast.FunctionDef) -> Type | DataType | None:
         """What the annotation of the result says; None for no result."""
