@@ -297,12 +297,12 @@ def _array(draw: st.DrawFn, shape: tuple[int, ...], dtype: DataType) -> np.ndarr
     seed = draw(st.integers(0, 2**32 - 1))
     random = np.random.default_rng(seed)
     if dtype.is_bool:
-        return random.integers(0, 2, shape).astype(bool)
+        return np.array(random.integers(0, 2, shape), dtype=bool)
     low = 0 if dtype.is_uint else -8
-    numbers = random.integers(low, 9, shape)
+    numbers = np.array(random.integers(low, 9, shape))
     if dtype.is_float and dtype.bits > 8:
-        return (numbers / 4).astype(numpy_dtype(dtype))
-    return np.asarray(numbers).astype(numpy_dtype(dtype))
+        return np.array(numbers / 4).astype(numpy_dtype(dtype))
+    return numbers.astype(numpy_dtype(dtype))
 
 
 def features(func: PrimFunc) -> set[str]:
