@@ -186,18 +186,8 @@ def _shape(value: Any) -> Any:
     return values.lower(value)
 
 
-def refused(
-    signature: Signature, args: Sequence[object], culprit: str, *, copies: bool = False
-) -> Exception:
-    """The error for a native entry that refused its arguments; `culprit` is the function it names.
-
-    A function called inside another may be the one: then only its signature can be told.
-    """
-    if culprit != signature.name:
-        return ArgumentError(
-            f"{culprit}, called inside {signature.name}, got arguments that do not fit.",
-            cure=f"compare the call with the parameters of {culprit}",
-        )
+def refused(signature: Signature, args: Sequence[object], *, copies: bool = False) -> Exception:
+    """The error for arguments that the native entry of this signature refused."""
     try:
         check.check(signature, args, copies=copies)
     except ArgumentError as error:

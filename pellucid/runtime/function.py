@@ -8,12 +8,21 @@ arguments that the native entry refuses are explained (`check.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from pellucid.runtime import convert, failures, ffi
 from pellucid.runtime.signature import Signature
 from pellucid.runtime.tensor import Tensor, wrap
 from pellucid.runtime.values import lift
+from pellucid.support.errors import ArgumentError
+
+
+class Siblings(Protocol):
+    """The functions around a compiled one: a `Program`."""
+
+    def signature_of(self, name: str) -> Signature | None:
+        """The signature of function `name`, if there is one."""
+        ...
 
 
 class CompiledFunction:
@@ -21,14 +30,14 @@ class CompiledFunction:
 
     `native`: the entry as a tvm_ffi function. `copies`: arrays that are only read and not compact
     are copied. `bind` is called once, before the first call (the packed functions that the code
-    calls are found then).
+    calls are found then). `siblings` are held alive.
     """
 
     __slots__ = (
         "__weakref__",
         "_bind",
         "_converters",
-        "_keeps",
+        "_siblings",
         "_tensor_class",
         "copies",
         "native",
@@ -42,13 +51,13 @@ class CompiledFunction:
         *,
         copies: bool,
         bind: Callable[[], None] | None,
-        keeps: object = None,
+        siblings: Siblings | None = None,
     ) -> None:
         self.signature = signature
         self.native = native
         self.copies = copies
         self._bind = bind
-        self._keeps = keeps
+        self._siblings = siblings
         self._converters = convert.converters(signature, copies=copies)
         self._tensor_class = ffi.core().Tensor
 
@@ -86,7 +95,7 @@ class CompiledFunction:
     def strict(self) -> CompiledFunction:
         """The same function, refusing arrays that are not compact instead of copying them."""
         return CompiledFunction(
-            self.signature, self.native, copies=False, bind=self.ready, keeps=self
+            self.signature, self.native, copies=False, bind=self.ready, siblings=self._siblings
         )
 
     def ready(self) -> None:
@@ -105,7 +114,17 @@ class CompiledFunction:
             copied = self._convert(args)
             if any(new is not old for new, old in zip(copied, handles, strict=True)):
                 return self._once_more(args, copied)
-        raise convert.refused(self.signature, args, culprit, copies=self.copies)
+        raise self._explained(args, culprit)
+
+    def _explained(self, args: Sequence[Any], culprit: str) -> Exception:
+        if culprit == self.name:
+            return convert.refused(self.signature, args, copies=self.copies)
+        called = None if self._siblings is None else self._siblings.signature_of(culprit)
+        return ArgumentError(
+            f"{culprit}, called inside {self.name}, got arguments that do not fit.",
+            expected=None if called is None else called.show(),
+            cure=f"compare the call with the parameters of {culprit}",
+        )
 
     def _once_more(self, args: Sequence[Any], handles: list[Any]) -> Any:
         try:
@@ -114,7 +133,7 @@ class CompiledFunction:
             failure = failures.original(error)
         try:
             if isinstance(failure, failures.ArgumentsRefused):
-                raise convert.refused(self.signature, args, str(failure), copies=self.copies)
+                raise self._explained(args, str(failure))
             raise failure
         finally:
             del failure

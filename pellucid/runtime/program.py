@@ -78,6 +78,11 @@ class Program:
                     found = self._functions[name] = self._make(name)
         return found
 
+    def signature_of(self, name: str) -> Signature | None:
+        """The signature of function `name`, if the executable has one."""
+        found = self.graphs.get(name) or self.kernels.get(name)
+        return None if found is None else found.signature
+
     def stepped(self, name: str, hooks: Hooks | None = None) -> Callable[..., Any]:
         """The graph function `name`, stepped in Python whether it is native or not."""
         return Stepper(self, hooks).function(self.graphs[name])
@@ -101,7 +106,7 @@ class Program:
         entry = ffi.function_at(library.address(symbol), (library, self.constants))
         name = signature.name
         bind = partial(self._bind, name) if self._calls(name) or packed else None
-        return CompiledFunction(signature, entry, copies=copies, bind=bind, keeps=self)
+        return CompiledFunction(signature, entry, copies=copies, bind=bind, siblings=self)
 
     def _calls(self, name: str) -> list[str]:
         """The functions of the executable that the native code of `name` may call without an
