@@ -58,8 +58,9 @@ class ScriptSource:
 
     def _column(self, line: int, offset: int) -> int:
         """The character that stands `offset` bytes into a line."""
-        text = self._lines[line - self._first]
-        return offset if text.isascii() else len(text.encode()[:offset].decode())
+        # Python 3.11 places what is inside an f-string only roughly.
+        text = self._lines[min(max(line - self._first, 0), len(self._lines) - 1)]
+        return offset if text.isascii() else len(text.encode()[:offset].decode(errors="ignore"))
 
     def _syntax_error(self, error: SyntaxError) -> ParseError:
         line = (error.lineno or 1) + self._shift
