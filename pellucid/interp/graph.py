@@ -320,6 +320,32 @@ def _make_closure(self: Interpreter, call: rx.Call, frame: Frame) -> Any:
     return Closure(function, None, self, tuple(self.eval(call.args[1], frame)))
 
 
+def _alloc_tensor(self: Interpreter, call: rx.Call, frame: Frame) -> Any:
+    shape, dtype = cast("rx.ShapeExpr", call.args[0]), cast("rx.DataTypeImm", call.args[1])
+    return self.allocate(si.TensorStructInfo(shape, dtype.value), frame)
+
+
+def _alloc_storage(self: Interpreter, call: rx.Call, frame: Frame) -> Any:
+    (size,) = self.eval(call.args[0], frame)
+    return np.zeros(size, np.uint8)
+
+
+def _alloc_in_storage(self: Interpreter, call: rx.Call, frame: Frame) -> Any:
+    """A tensor that shares the storage's bytes, so that a plan with overlaps shows."""
+    storage, offset, shape, dtype = [self.eval(arg, frame) for arg in call.args[:4]]
+    kind = DataType(dtype)
+    element = numpy_dtype(kind)
+    size = int(np.prod(shape, dtype=np.int64))
+    values = storage[offset : offset + size * element.itemsize].view(element)
+    memory = Storage("planned", values, np.zeros(size, bool))
+    return View("planned", memory, 0, tuple(shape), compact_strides(tuple(shape)), kind)
+
+
+def _kill(self: Interpreter, call: rx.Call, frame: Frame) -> Any:
+    del self, call, frame
+    return ()
+
+
 def _function_value(self: Interpreter, expr: Any, frame: Frame) -> Any:
     return Closure(expr, frame, self)
 
@@ -407,4 +433,10 @@ _OPERATORS: dict[str, Callable[[Interpreter, Any, Frame], Any]] = {
     "relax.invoke_closure": _invoke_closure,
     "relax.invoke_pure_closure": _invoke_closure,
     "relax.make_closure": _make_closure,
+    "relax.builtin.alloc_tensor": _alloc_tensor,
+    "relax.memory.alloc_storage": _alloc_storage,
+    "relax.memory.alloc_tensor": _alloc_in_storage,
+    "relax.memory.kill_storage": _kill,
+    "relax.memory.kill_tensor": _kill,
+    "relax.vm.kill_object": _kill,
 }
