@@ -20,8 +20,8 @@ _named, __dir__, __all__ = cast("_Door", lazy_loader.attach_stub(__name__, __fil
 
 # Public names that packages after this one provide: the module, and the name there.
 _PROVIDED = {
-    "build": ("pellucid.driver.build", "relax_build"),
-    "get_pipeline": ("pellucid.driver.pipeline", "get_pipeline"),
+    "build": ("pellucid.driver.relax_build", "build"),
+    "get_pipeline": ("pellucid.driver.graph_pipeline", "get_pipeline"),
     "VirtualMachine": ("pellucid.runtime.vm", "VirtualMachine"),
     "Executable": ("pellucid.runtime.executable", "Executable"),
     "vm": ("pellucid.runtime.vm", None),
