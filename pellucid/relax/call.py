@@ -16,6 +16,7 @@ from pellucid.ir.module import IRModule
 from pellucid.ir.op import register_op
 from pellucid.relax.base_check import BaseCheckResult, struct_info_base_check
 from pellucid.relax.call_derivation import (
+    SignatureMatch,
     call_tir_ret_struct_info,
     callee_name,
     given_result,
@@ -38,6 +39,7 @@ from pellucid.relax.struct_info import (
     TensorStructInfo,
     TupleStructInfo,
 )
+from pellucid.relax.symbolic import signature_vars
 from pellucid.support.errors import TypeMismatchError, WellFormedError
 from pellucid.tir.function import PrimFunc
 
@@ -179,9 +181,30 @@ def _declared(call: Call, builder: Any) -> StructInfo:
     return given_result(call) or ObjectStructInfo()
 
 
-def _object(call: Call, builder: Any) -> StructInfo:
-    del call, builder
-    return ObjectStructInfo()
+def closure_struct_info(info: StructInfo | None, captured: list[StructInfo | None]) -> StructInfo:
+    """The signature of a function of `info` whose last parameters are captured values."""
+    if not isinstance(info, FuncStructInfo) or info.params is None:
+        return ObjectStructInfo()
+    count = len(info.params) - len(captured)
+    if count < 0:
+        raise TypeMismatchError(
+            "A closure captures more values than its function has parameters.",
+            expected=f"at most {len(info.params)}",
+            found=str(len(captured)),
+        )
+    match = SignatureMatch(signature_vars(info.params[count:]))
+    for index, (param, value) in enumerate(zip(info.params[count:], captured, strict=True)):
+        match.bind(index, param, value)
+    params = [match.instantiate(each) for each in info.params[:count]]
+    return FuncStructInfo(params, match.instantiate(info.ret), info.purity)
+
+
+def _closure(call: Call, builder: Any) -> StructInfo:
+    captured = call.args[1]
+    if not isinstance(captured, Tuple):
+        return ObjectStructInfo()
+    infos = [builder.info_of(each) for each in captured.fields]
+    return closure_struct_info(builder.info_of(call.args[0]), infos)
 
 
 def inline_tuple(value: Expr, builder: Any) -> Expr:
@@ -391,7 +414,7 @@ CALL_TIR_INPLACE = _record(
 )
 CALL_DPS_PACKED = _record("relax.call_dps_packed", True, _declared, _validate_dps, _inline_args)
 CALL_PURE_PACKED = _record("relax.call_pure_packed", True, _declared, _validate_callee)
-MAKE_CLOSURE = _record("relax.make_closure", True, _object, _validate_args, _inline_args)
+MAKE_CLOSURE = _record("relax.make_closure", True, _closure, _validate_args, _inline_args)
 INVOKE_CLOSURE = _record("relax.invoke_closure", False, _declared, _validate_args, _inline_args)
 INVOKE_PURE_CLOSURE = _record(
     "relax.invoke_pure_closure", True, _declared, _validate_args, _inline_args

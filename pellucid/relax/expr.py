@@ -15,6 +15,7 @@ from pellucid.ir.attrs import EMPTY, Attrs, as_attrs
 from pellucid.ir.dtype import DataType
 from pellucid.ir.expr_base import GlobalVar, RelaxExpr, call_builders
 from pellucid.ir.function import BaseFunc
+from pellucid.ir.hooks import Hook
 from pellucid.ir.node import Node, binder, child, data, meta, node
 from pellucid.ir.op import Op
 from pellucid.ir.prim_expr import PrimExpr
@@ -34,7 +35,7 @@ from pellucid.relax.struct_info import (
 )
 from pellucid.relax.symbolic import erase_unknown, signature_vars
 from pellucid.runtime.tensor import Tensor, array
-from pellucid.support.errors import TypeMismatchError
+from pellucid.support.errors import TypeMismatchError, UnsupportedError
 
 Expr = RelaxExpr
 
@@ -440,15 +441,19 @@ class Function(BaseFunc):
 
     def bind_params(self, binding_map: Any) -> Function:
         """A copy with some parameters bound to constants; see `relax.transform.BindParams`."""
-        return late["bind_params"](self, binding_map)
+        return bind_params_hook.get()(self, binding_map)
 
     def bind_symbolic_vars(self, binding_map: Any) -> Function:
         """A copy with symbolic variables replaced by numbers or other expressions."""
-        return late["bind_symbolic_vars"](self, binding_map)
+        return bind_symbolic_vars_hook.get()(self, binding_map)
 
 
-# What later files of this package fill in.
-late: dict[str, Any] = {}
+bind_params_hook: Hook[Any] = Hook("bind_params", "pellucid.relax.transform.bind_params")
+bind_symbolic_vars_hook: Hook[Any] = Hook(
+    "bind_symbolic_vars", "pellucid.relax.transform.bind_symbolic_vars"
+)
+# The tensor-expression language puts its function for `te_tensor` here.
+te_tensor_makers: list[Any] = []
 
 
 def const(value: Any, dtype: Any = None) -> Constant:
@@ -476,7 +481,12 @@ def extern(name: str, struct_info: StructInfo | None = None) -> ExternFunc:
 
 def te_tensor(value: Expr, name: str = "rxplaceholder") -> Any:
     """The placeholder of the tensor-expression language that stands for `value`."""
-    return late["te_tensor"](value, name)
+    if not te_tensor_makers:
+        raise UnsupportedError(
+            "te_tensor needs tensor expressions, which this version does not have yet.",
+            cure="write the loop function as a script with T.prim_func",
+        )
+    return te_tensor_makers[0](value, name)
 
 
 def get_shape_of(expr: Expr) -> Expr | None:
