@@ -288,7 +288,9 @@ class BlockBuilder:
 
     def _new_var(self, kind: type[Var], name_hint: str, info: StructInfo | None) -> Var:
         default = "lv" if kind is DataflowVar else "gv"
-        return kind(self.get_unique_name(name_hint or default), info)
+        # A variable named `_` is for a value that nobody looks at.
+        name = "_" if name_hint == "_" else self.get_unique_name(name_hint or default)
+        return kind(name, info)
 
     def emit_output(self, output: Any, name_hint: str = "") -> Var:
         """Bind `output` to a variable that is known outside the dataflow block as well."""

@@ -1,1 +1,40 @@
-"""Passes over graph functions."""
+"""Passes over graph functions: `relax.transform.BindParams("main", params)(mod)`."""
+
+from pellucid.ir.transform import PassContext, Sequential, module_pass
+from pellucid.relax.transform.attach_global_symbol import AttachGlobalSymbol
+from pellucid.relax.transform.bind_params import BindParams
+from pellucid.relax.transform.bind_symbolic_vars import BindSymbolicVars
+from pellucid.relax.transform.call_tir_rewrite import CallTIRRewrite
+from pellucid.relax.transform.canonicalize_bindings import CanonicalizeBindings
+from pellucid.relax.transform.convert_to_dataflow import ConvertToDataflow
+from pellucid.relax.transform.dead_code_elimination import DeadCodeElimination
+from pellucid.relax.transform.kill_after_last_use import KillAfterLastUse
+from pellucid.relax.transform.lambda_lift import LambdaLift
+from pellucid.relax.transform.normalize import Normalize
+from pellucid.relax.transform.normalize_global_var import NormalizeGlobalVar
+from pellucid.relax.transform.passes import dataflowblock_pass, function_pass
+from pellucid.relax.transform.remove_purity_checking import RemovePurityChecking
+from pellucid.relax.transform.static_plan_block_memory import StaticPlanBlockMemory
+from pellucid.relax.transform.to_non_dataflow import ToNonDataflow
+
+__all__ = [
+    "AttachGlobalSymbol",
+    "BindParams",
+    "BindSymbolicVars",
+    "CallTIRRewrite",
+    "CanonicalizeBindings",
+    "ConvertToDataflow",
+    "DeadCodeElimination",
+    "KillAfterLastUse",
+    "LambdaLift",
+    "Normalize",
+    "NormalizeGlobalVar",
+    "PassContext",
+    "RemovePurityChecking",
+    "Sequential",
+    "StaticPlanBlockMemory",
+    "ToNonDataflow",
+    "dataflowblock_pass",
+    "function_pass",
+    "module_pass",
+]
