@@ -18,6 +18,8 @@ class NameSupply:
 
     def fresh(self, hint: str, *, separator: str = "_") -> str:
         """A new name made from `hint`, now taken."""
+        if hint.endswith("_"):
+            separator = ""
         name = hint
         number = self._next.get(hint, 1)
         while name in self._taken:
