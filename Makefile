@@ -41,7 +41,7 @@ fuzz: $(VENV)/.installed-dev ## run the same laws with EXAMPLES=n programs each 
 		--hypothesis-seed $(SEED)
 
 bench-spine: $(VENV)/.installed-dev ## measure import, build, node and call costs
-	@$(BIN)/python bench/spine.py
+	@$(BIN)/python -m bench.spine
 
 clean: ## remove the environment and everything generated
 	rm -rf $(VENV) $(OUT) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
