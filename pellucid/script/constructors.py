@@ -14,7 +14,7 @@ from pellucid.support.errors import TypeMismatchError, did_you_mean
 _PACKAGE = "pellucid."
 
 
-def node(name: str, **fields: Any) -> Node:
+def node(name: str, /, **fields: Any) -> Node:
     """A new node of the class `name`, such as "tir.stmt.For"; an unknown one is an error."""
     found: Any = node_classes.get(f"{_PACKAGE}{name}")
     if found is None:

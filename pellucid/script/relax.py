@@ -62,14 +62,25 @@ from pellucid.support.errors import TypeMismatchError, did_you_mean
 
 
 def function(
-    func: Any = None, *, pure: bool = True, private: bool = False, check_well_formed: bool = True
+    func: Any = None,
+    *,
+    pure: bool = True,
+    private: bool = False,
+    check_well_formed: bool = True,
+    name: builtins.str | None = None,
 ) -> Any:
     """Make a Python function into a `relax.Function`.
 
     `pure=False` says that it has effects, `private=True` that nothing outside the module calls it
-    by name, `check_well_formed=False` leaves out the check of the rules at the end.
+    by name, `check_well_formed=False` leaves out the check of the rules at the end. `name` is the
+    function's name where Python could not define it.
     """
-    options = {"pure": pure, "private": private, "check_well_formed": check_well_formed}
+    options: dict[builtins.str, Any] = {
+        "pure": pure,
+        "private": private,
+        "check_well_formed": check_well_formed,
+        **({} if name is None else {"name": name}),
+    }
     frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     if func is not None:
         return entry.decorate("relax", func, frame, options)

@@ -44,14 +44,18 @@ def prim_func(
     *,
     private: bool = False,
     check_well_formed: bool = True,
+    name: str | None = None,
 ) -> Any:
     """Parse a Python function as a loop function: a `PrimFunc`.
 
     `private=True` leaves out the `global_symbol`, so that only the module itself can call it.
     `check_well_formed=False` leaves out the check of the rules at the end. Inside a class the
-    function is kept for `I.ir_module`, or parsed when it is read.
+    function is kept for `I.ir_module`, or parsed when it is read. `name` is the function's name
+    where Python could not define it.
     """
-    options = {"private": private, "check_well_formed": check_well_formed}
+    options: dict[str, Any] = {"private": private, "check_well_formed": check_well_formed}
+    if name is not None:
+        options["name"] = name
     if func is not None:
         return entry.decorate("tir", func, sys._getframe(1), options)  # pyright: ignore[reportPrivateUsage]
 

@@ -140,7 +140,9 @@ def strides_of(buffer: Buffer) -> tuple[PrimExpr, ...]:
 
 
 def index_buffer(buffer: Buffer, indices: Any) -> Any:
-    """What `buffer[indices]` means: a `BufferLoad`, or a `BufferRegion` when there is a slice."""
+    """What `buffer[indices]` means: a `BufferLoad`, or a `BufferRegion` when there is a slice (or
+    a `Range`, which says its dtypes exactly).
+    """
     items: list[Any] = (
         list(cast("list[Any]", indices)) if isinstance(indices, tuple | list) else [indices]
     )
@@ -163,7 +165,7 @@ def index_buffer(buffer: Buffer, indices: Any) -> Any:
 
 
 def _has_slice(items: Any) -> bool:
-    return any(isinstance(item, slice) for item in items)
+    return any(isinstance(item, slice | Range) for item in items)
 
 
 def _range(index: Any, extent: PrimExpr) -> Range:
@@ -172,6 +174,8 @@ def _range(index: Any, extent: PrimExpr) -> Range:
         stop = extent if part.stop is None else part.stop
         begin, end = match_types(0 if part.start is None else part.start, stop)
         return Range(min=begin, extent=distance(begin, end))
+    if isinstance(index, Range):
+        return index
     low = as_expr(index)
     return Range(min=low, extent=const(1, low.dtype))
 

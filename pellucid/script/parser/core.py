@@ -102,10 +102,9 @@ class StatementParser(Evaluator):
 
     def declare(self, node: ast.FunctionDef, options: Mapping[str, Any]) -> GlobalVar:
         """The name under which other functions of the module refer to this one; its body is not
-        parsed yet.
+        parsed yet. The decorator's `name` says it where Python could not define it.
         """
-        del options
-        return GlobalVar(node.name, span=self.span(node))
+        return GlobalVar(str(options.get("name", node.name)), span=self.span(node))
 
     def function(self, node: ast.FunctionDef, options: Mapping[str, Any]) -> BaseFunc:
         """The IR function that a `def` stands for; `options` are the keywords of the decorator."""

@@ -28,7 +28,7 @@ from pellucid.tir.analysis.completion import complete
 from pellucid.tir.buffer import Buffer
 from pellucid.tir.function import PrimFunc
 
-_OPTIONS = {"private", "check_well_formed"}
+_OPTIONS = ("private", "check_well_formed", "name")
 
 
 class PrimFuncParser(TirStatements):
@@ -45,12 +45,13 @@ class PrimFuncParser(TirStatements):
         if self.context.module is not None:
             returned = self.return_type(node)
             if returned is not None:
-                self.context.module.signatures[node.name] = dtype_of(returned)
+                name = str(options.get("name", node.name))
+                self.context.module.signatures[name] = dtype_of(returned)
         return super().declare(node, options)
 
     def function(self, node: ast.FunctionDef, options: Mapping[str, Any]) -> BaseFunc:
         """The function with its regions and root block completed."""
-        unknown = sorted(set(options) - _OPTIONS)
+        unknown = sorted(set(options) - set(_OPTIONS))
         if unknown:
             raise self.error(
                 node.decorator_list[0] if node.decorator_list else node,
@@ -66,7 +67,7 @@ class PrimFuncParser(TirStatements):
         body = self.scope(parse)
         attrs = dict(self.attrs or {})
         if not private:
-            attrs.setdefault("global_symbol", node.name)
+            attrs.setdefault("global_symbol", str(options.get("name", node.name)))
         elif "global_symbol" in attrs:
             raise self.error(
                 node,

@@ -61,7 +61,9 @@ def annotation(p: Printer, buffer: Buffer) -> str:
     return f"{p.tir('Buffer')}({shape_text(p, buffer)}, {string_text(buffer.dtype)})"
 
 
-def arguments(p: Printer, buffer: Buffer) -> tuple[list[str], list[tuple[str, str]]]:
+def arguments(
+    p: Printer, buffer: Buffer, *, of_known: bool = False
+) -> tuple[list[str], list[tuple[str, str]]]:
     """The arguments of a declaration: shape, dtype, and keywords for all that is not the
     default.
     """
@@ -69,7 +71,7 @@ def arguments(p: Printer, buffer: Buffer) -> tuple[list[str], list[tuple[str, st
     if buffer.dtype != p.config.buffer_dtype:
         args.append(string_text(buffer.dtype))
     keywords: list[tuple[str, str]] = []
-    if not has_own_pointer(p, buffer):
+    if of_known or not has_own_pointer(p, buffer):
         keywords.append(("data", p.expr(buffer.data)))
     elif buffer.scope() != "global":
         keywords.append(("scope", string_text(buffer.scope())))
@@ -98,7 +100,8 @@ def define(p: Printer, buffer: Buffer) -> str:
 
 def declaration(p: Printer, buffer: Buffer, function: str, first: list[str]) -> str:
     """`A = T.match_buffer(a, (16, n), "float32")`; the variables in it are declared before."""
-    args, keywords = arguments(p, buffer)
+    # T.decl_buffer without a pointer would allocate memory too.
+    args, keywords = arguments(p, buffer, of_known=function == "decl_buffer")
     name = define(p, buffer)
     return f"{name} = {call_text(p.tir(function), [*first, *args], keywords)}"
 

@@ -194,7 +194,7 @@ class Printer:
             if self.budget < 0:
                 return ELLIPSIS
         kind: Any = node.__class__
-        text, own = expr_printer(kind)(self, node, bare or self.int_dtype)
+        text, own = expr_printer(kind)(self, node, self.int_dtype if bare is None else bare)
         if own < level:
             text = f"({text})"
         return self.marks.wrap(node, text) if self.marks.active else text

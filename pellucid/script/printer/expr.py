@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pellucid.ir import arithmetic, scalar
-from pellucid.ir.dtype import DataType
+from pellucid.ir.dtype import UNKNOWN, DataType
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.op import Op
 from pellucid.ir.prim_expr import PrimExpr
@@ -155,7 +155,7 @@ def integer(p: Printer, node: IntImm, bare: DataType) -> Text:
     if node.dtype == bare and not p.config.verbose_expr:
         return str(node.value), Level.ATOM if node.value >= 0 else Level.UNARY
     if node.dtype.is_handle:
-        return f'{p.tir("IntImm")}("handle", {node.value})', Level.ATOM
+        return f"{p.tir('handle')}({node.value})", Level.ATOM
     return f"{p.tir(node.dtype)}({node.value})", Level.ATOM
 
 
@@ -243,8 +243,8 @@ def declaration(p: Printer, node: scalar.Var) -> str:
     pointer = pointer_text(p, annotation)
     if pointer is not None and not size:
         return pointer
-    kind = "SizeVar" if size else "Var"
-    return f"{p.tir(kind)}({string_text(node.name)}, {type_text(p, annotation)})"
+    kind = "ir.scalar.SizeVar" if size else "ir.scalar.Var"
+    return f'{p.ir("node")}("{kind}", name="", dtype={type_text(p, annotation)})'
 
 
 def _has_constructor(dtype: DataType) -> bool:
@@ -266,13 +266,15 @@ def pointer_text(p: Printer, annotation: Any) -> str | None:
 
 def type_text(p: Printer, annotation: Any) -> str:
     """A type by its constructor."""
+    name = p.ir("node")
     if isinstance(annotation, PrimType):
-        return f"{p.tir('PrimType')}({string_text(annotation.dtype)})"
+        return f'{name}("ir.types.PrimType", dtype={string_text(annotation.dtype)})'
     if isinstance(annotation, PointerType):
         element = type_text(p, annotation.element_type)
-        return f"{p.tir('PointerType')}({element}, {string_text(annotation.storage_scope)})"
+        scope = string_text(annotation.storage_scope)
+        return f'{name}("ir.types.PointerType", element_type={element}, storage_scope={scope})'
     fields = ", ".join([type_text(p, each) for each in annotation.fields])
-    return f"{p.tir('TupleType')}([{fields}])"
+    return f'{name}("ir.types.TupleType", fields=[{fields}])'
 
 
 @prints_expr(scalar.Cast)
@@ -296,7 +298,10 @@ def select(p: Printer, node: scalar.Select, bare: DataType) -> Text:
 def ramp(p: Printer, node: scalar.Ramp, bare: DataType) -> Text:
     """`T.Ramp(base, stride, lanes)`."""
     del bare
-    return f"{p.tir('Ramp')}({p.exprs([node.base, node.stride])}, {node.lanes})", Level.ATOM
+    # A bare stride would take the base's dtype.
+    plain = node.stride.dtype == node.base.dtype.scalar
+    stride = p.expr(node.stride) if plain else p.expr(node.stride, Level.ANY, UNKNOWN)
+    return f"{p.tir('Ramp')}({p.expr(node.base)}, {stride}, {node.lanes})", Level.ATOM
 
 
 @prints_expr(scalar.Broadcast)
@@ -427,7 +432,7 @@ def call(p: Printer, node: scalar.Call, bare: DataType) -> Text:
         text = _operator_call(p, node, op.name, bare) or _intrinsic_call(p, node, op)
         if text is not None:
             return text
-    parts = [string_text(node.dtype), string_text(op.name), *[p.expr(each) for each in node.args]]
+    parts = [string_text(node.dtype), string_text(op.name), *_arguments(p, node)]
     return call_text(p.tir("call_intrin"), parts), Level.ATOM
 
 
@@ -436,12 +441,27 @@ def _call_of_function(p: Printer, node: scalar.Call) -> Text:
     callee = global_text(p, node.op) if isinstance(node.op, GlobalVar) else p.expr(node.op)
     if isinstance(node.op, GlobalVar):
         expected = p.result_dtypes.get(node.op.name_hint, "void")
-        if node.dtype == expected and p.global_names.get(node.op.name_hint) == node.op.name_hint:
-            return f"{callee}({p.exprs(node.args)})", Level.ATOM
+        if node.dtype == expected:
+            return call_text(callee, _arguments(p, node)), Level.ATOM
     return (
-        f"{p.tir('Call')}({string_text(node.dtype)}, {callee}, [{p.exprs(node.args)}])",
+        f"{p.tir('Call')}({string_text(node.dtype)}, {callee}, [{', '.join(_arguments(p, node))}])",
         Level.ATOM,
     )
+
+
+def _arguments(p: Printer, node: scalar.Call) -> list[str]:
+    return [_region_argument(p, each) or p.expr(each) for each in node.args]
+
+
+def _region_argument(p: Printer, node: Any) -> str | None:
+    """A region of a single element, whose short form would be the element itself."""
+    if not isinstance(node, BufferRegion):
+        return None
+    parts = [_range_text(p, each) for each in node.region]
+    if any(":" in part for part in parts):
+        return None
+    ranges = ", ".join([range_text(p, each)[0] for each in node.region])
+    return f"{p.expr(node.buffer)}[{ranges}]" if ranges else None
 
 
 def _same_call(found: Any, node: scalar.Call) -> bool:
@@ -492,7 +512,7 @@ def _intrinsic_call(p: Printer, node: scalar.Call, op: Op) -> Text | None:
     args = [host_value(each, p.int_dtype) for each in node.args]
     if not _same_call(attempt(function, *first, *args), node):
         return None
-    texts = [string_text(each) for each in first] + [p.expr(each) for each in node.args]
+    texts = [string_text(each) for each in first] + _arguments(p, node)
     return call_text(p.tir(name), texts), Level.ATOM
 
 

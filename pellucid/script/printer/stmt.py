@@ -263,7 +263,7 @@ def declare_buffer(p: Printer, node: DeclBuffer, tail: bool) -> None:
         p.statement_line(node, text)
         rest(p, node.body)
         return
-    args, keywords = buffers.arguments(p, node.buffer)
+    args, keywords = buffers.arguments(p, node.buffer, of_known=True)
     name = p.names.fresh(expr.name_hint(p, node.buffer))
     p.statement_line(node, f"with {call_text(p.tir('decl_buffer'), args, keywords)} as {name}:")
     with p.block():
