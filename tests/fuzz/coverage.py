@@ -1,14 +1,23 @@
-"""Collecting what generated programs contain, and checking that nothing was left out.
+"""Collecting what generated programs contain, checking that nothing was left out, and keeping
+records of long runs.
 
 A law that tries nothing holds; so each law notes the features of its programs, and a last test
 demands that every
-node class, dtype and loop kind appeared. With several test processes each checks what it saw
-itself.
+node class, dtype and loop kind appeared. A long run (`make fuzz`) leaves a small record for each
+law.
 """
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import time
 from collections import Counter
+from pathlib import Path
+
+RECORDS = Path(__file__).resolve().parent / "records"
+laws: list[Coverage] = []
 
 
 class Coverage:
@@ -19,10 +28,17 @@ class Coverage:
         self.wanted = wanted
         self.programs = 0
         self.seen: Counter[str] = Counter()
+        self.started = 0.0
+        self.ended = 0.0
+        laws.append(self)
 
-    def note(self, features: set[str]) -> None:
-        """Count one program."""
-        self.programs += 1
+    def note(self, features: set[str], count: int = 1) -> None:
+        """Count one program (which may stand for `count` of them)."""
+        now = time.perf_counter()
+        if not self.programs:
+            self.started = now
+        self.ended = now
+        self.programs += count
         self.seen.update(features)
 
     def check(self) -> None:
@@ -32,3 +48,27 @@ class Coverage:
             print(f"  {name}: {self.seen[name]}")
         missing = sorted(name for name in self.wanted if not self.seen[name])
         assert not missing, f"{self.law}: no program had {', '.join(missing)}"
+
+    def record(self, seed: str, findings: int) -> Path:
+        """Write seed, count, seconds, commit and findings of a long run."""
+        commit = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=RECORDS.parent,
+        ).stdout.strip()
+        name = re.sub(r"[^a-z]+", "-", self.law.lower()).strip("-")
+        RECORDS.mkdir(exist_ok=True)
+        path = RECORDS / f"{name}.json"
+        data = {
+            "law": self.law,
+            "seed": seed,
+            "programs": self.programs,
+            "seconds": round(self.ended - self.started, 1),
+            "commit": commit,
+            "findings": findings,
+            "least_seen": min((self.seen[name] for name in self.wanted), default=0),
+        }
+        path.write_text(json.dumps(data, indent=2) + "\n")
+        return path

@@ -16,7 +16,7 @@ from pellucid.interp import run
 from pellucid.ir.module import IRModule
 from pellucid.ir.structural import first_difference, structural_equal, structural_hash
 from pellucid.script import from_source
-from pellucid.testing.strategies.loops import LoopProgram, loop_programs
+from pellucid.testing.strategies.loops import LoopProgram, features, loop_programs
 from pellucid.testing.strategies.scalars import DTYPES
 from pellucid.testing.tolerance import assert_agree
 from tests.fuzz.coverage import Coverage
@@ -66,9 +66,7 @@ def test_parse_after_print_is_the_same_program(program: LoopProgram) -> None:
         lowered = IRModule({"main": func})
         text = lowered.script()
         assert_same(from_source(text, check_well_formed=False), lowered, text)
-    from pellucid.testing.strategies.loops import features
-
-    printed.note(seen | features(func))
+    printed.note(seen | features(func), 1 + len(lower_stages()))
 
 
 @settings(max_examples=300)

@@ -1,0 +1,20 @@
+"""Long runs leave records: `make fuzz` gives `--law-examples`, and each process writes the laws
+that it ran.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fuzz.coverage import laws
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write the records of a long run."""
+    del exitstatus
+    if session.config.getoption("--law-examples") is None:
+        return
+    seed = str(session.config.getoption("--hypothesis-seed", default=None))
+    for law in laws:
+        if law.programs:
+            print(f"written to {law.record(seed, session.testsfailed)}")
