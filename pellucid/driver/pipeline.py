@@ -11,11 +11,16 @@ from collections.abc import Callable
 from pellucid.ir.module import IRModule
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.transform.check_indices import check_indices
+from pellucid.tir.transform.compact_buffer_allocation import compact_buffer_allocation
 from pellucid.tir.transform.convert_blocks_to_opaque import convert_blocks_to_opaque
 from pellucid.tir.transform.flatten_buffer import flatten_buffer
 from pellucid.tir.transform.lower_init_block import lower_init_block
 from pellucid.tir.transform.lower_match_buffer import lower_match_buffer
 from pellucid.tir.transform.lower_opaque_block import lower_opaque_block
+from pellucid.tir.transform.plan_and_update_buffer_allocation_location import (
+    plan_and_update_buffer_allocation_location,
+)
+from pellucid.tir.transform.simplify import simplify
 from pellucid.tir.transform.vectorize_loop import vectorize_loop
 
 Stage = Callable[[PrimFunc], PrimFunc]
@@ -30,6 +35,10 @@ def lower_stages(*, bounds_check: bool = False) -> list[Stage]:
         convert_blocks_to_opaque,
         # Views of regions become accesses to the buffers behind them.
         lower_match_buffer,
+        # Memory is allocated in the innermost loop that needs it ...
+        plan_and_update_buffer_allocation_location,
+        # ... and is as small as what is used of it.
+        compact_buffer_allocation,
         # Blocks become conditions and allocations; loops that run once disappear.
         lower_opaque_block,
     ]
@@ -39,6 +48,8 @@ def lower_stages(*, bounds_check: bool = False) -> list[Stage]:
     stages += [
         # Buffers become one-dimensional.
         flatten_buffer,
+        # Indices, bounds and conditions take their simplest form.
+        simplify,
         # Vectorized loops become operations on vectors.
         vectorize_loop,
     ]
