@@ -8,14 +8,20 @@ from pellucid.relax.transform.call_tir_rewrite import CallTIRRewrite
 from pellucid.relax.transform.canonicalize_bindings import CanonicalizeBindings
 from pellucid.relax.transform.convert_to_dataflow import ConvertToDataflow
 from pellucid.relax.transform.dead_code_elimination import DeadCodeElimination
+from pellucid.relax.transform.eliminate_common_subexpr import EliminateCommonSubexpr
+from pellucid.relax.transform.expand_tuple_arguments import ExpandTupleArguments
+from pellucid.relax.transform.inline_private_functions import InlinePrivateFunctions
 from pellucid.relax.transform.kill_after_last_use import KillAfterLastUse
 from pellucid.relax.transform.lambda_lift import LambdaLift
 from pellucid.relax.transform.normalize import Normalize
 from pellucid.relax.transform.normalize_global_var import NormalizeGlobalVar
 from pellucid.relax.transform.passes import dataflowblock_pass, function_pass
 from pellucid.relax.transform.remove_purity_checking import RemovePurityChecking
+from pellucid.relax.transform.remove_unused_outputs import RemoveUnusedOutputs
+from pellucid.relax.transform.remove_unused_parameters import RemoveUnusedParameters
 from pellucid.relax.transform.static_plan_block_memory import StaticPlanBlockMemory
 from pellucid.relax.transform.to_non_dataflow import ToNonDataflow
+from pellucid.relax.transform.update_param_struct_info import UpdateParamStructInfo
 
 __all__ = [
     "AttachGlobalSymbol",
@@ -25,15 +31,21 @@ __all__ = [
     "CanonicalizeBindings",
     "ConvertToDataflow",
     "DeadCodeElimination",
+    "EliminateCommonSubexpr",
+    "ExpandTupleArguments",
+    "InlinePrivateFunctions",
     "KillAfterLastUse",
     "LambdaLift",
     "Normalize",
     "NormalizeGlobalVar",
     "PassContext",
     "RemovePurityChecking",
+    "RemoveUnusedOutputs",
+    "RemoveUnusedParameters",
     "Sequential",
     "StaticPlanBlockMemory",
     "ToNonDataflow",
+    "UpdateParamStructInfo",
     "dataflowblock_pass",
     "function_pass",
     "module_pass",
