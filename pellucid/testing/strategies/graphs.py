@@ -273,9 +273,13 @@ def _body(build: _Build, params: list[rx.Var], flag: rx.Expr) -> rx.Expr:
     last = values[-1]
     form = build.draw(st.integers(0, 4))
     if form == 0:
-        extra: list[rx.Expr] = [last, _constant(build), rx.ShapeExpr([build.rows, 4])]
-        extra.append(rx.PrimValue(ar.add(build.rows, 1)))
-        return rx.Tuple(extra[: build.draw(st.integers(1, len(extra)))])
+        extra: list[rx.Expr] = [
+            _constant(build),
+            rx.ShapeExpr([build.rows, 4]),
+            rx.PrimValue(ar.add(build.rows, 1)),
+        ]
+        picked = build.draw(st.lists(st.sampled_from(extra), min_size=1, max_size=3))
+        return rx.Tuple([last, *picked])
     return last
 
 
