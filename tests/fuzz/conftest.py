@@ -9,6 +9,15 @@ import pytest
 from tests.fuzz.coverage import laws
 
 
+durations: dict[str, float] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note how long each law ran."""
+    if report.when == "call":
+        durations[report.location[2]] = report.duration
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the records of a long run."""
     del exitstatus
@@ -17,4 +26,5 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     seed = str(session.config.getoption("--hypothesis-seed", default=None))
     for law in laws:
         if law.programs:
-            print(f"written to {law.record(seed, session.testsfailed)}")
+            seconds = durations.get(law.test, 0.0)
+            print(f"written to {law.record(seed, seconds, session.testsfailed)}")

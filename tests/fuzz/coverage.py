@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -21,23 +20,18 @@ laws: list[Coverage] = []
 
 
 class Coverage:
-    """Counts the programs of one law and the features in them."""
+    """Counts the programs of one law, which the function `test` tries, and the features in them."""
 
-    def __init__(self, law: str, wanted: set[str]) -> None:
+    def __init__(self, law: str, wanted: set[str], test: str) -> None:
         self.law = law
+        self.test = test
         self.wanted = wanted
         self.programs = 0
         self.seen: Counter[str] = Counter()
-        self.started = 0.0
-        self.ended = 0.0
         laws.append(self)
 
     def note(self, features: set[str], count: int = 1) -> None:
         """Count one program (which may stand for `count` of them)."""
-        now = time.perf_counter()
-        if not self.programs:
-            self.started = now
-        self.ended = now
         self.programs += count
         self.seen.update(features)
 
@@ -49,7 +43,7 @@ class Coverage:
         missing = sorted(name for name in self.wanted if not self.seen[name])
         assert not missing, f"{self.law}: no program had {', '.join(missing)}"
 
-    def record(self, seed: str, findings: int) -> Path:
+    def record(self, seed: str, seconds: float, findings: int) -> Path:
         """Write seed, count, seconds, commit and findings of a long run."""
         commit = subprocess.run(
             ["git", "rev-parse", "--short", "HEAD"],
@@ -65,7 +59,7 @@ class Coverage:
             "law": self.law,
             "seed": seed,
             "programs": self.programs,
-            "seconds": round(self.ended - self.started, 1),
+            "seconds": round(seconds, 1),
             "commit": commit,
             "findings": findings,
             "least_seen": min((self.seen[name] for name in self.wanted), default=0),

@@ -28,8 +28,14 @@ WANTED = {
     *("relax.call_tir", "relax.call_tir_inplace", "relax.call_dps_packed"),
     "relax.call_pure_packed",
 }
-printed = Coverage("parse(print(m)) = m, graphs", WANTED)
-compiled = Coverage("interpreter = native, graphs", WANTED)
+printed = Coverage(
+    "parse(print(m)) = m, graphs", WANTED, "test_parse_after_print_is_the_same_module"
+)
+compiled = Coverage(
+    "interpreter = native, graphs",
+    WANTED,
+    "test_native_and_stepped_runs_agree_with_the_interpreter",
+)
 
 
 @settings(max_examples=200)

@@ -44,8 +44,10 @@ SCALARS = {
 LOWERED = {"Allocate", "DeclBuffer"}
 WANTED = STATEMENTS | LOOPS | SCALARS | set(DTYPES)
 
-printed = Coverage("parse(print(m)) = m", WANTED | LOWERED)
-compiled = Coverage("interpreter = native", WANTED)
+printed = Coverage(
+    "parse(print(m)) = m", WANTED | LOWERED, "test_parse_after_print_is_the_same_program"
+)
+compiled = Coverage("interpreter = native", WANTED, "test_native_code_agrees_with_the_interpreter")
 
 
 def assert_same(parsed, module, text: str) -> None:
