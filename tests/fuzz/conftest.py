@@ -8,7 +8,6 @@ import pytest
 
 from tests.fuzz.coverage import laws
 
-
 durations: dict[str, float] = {}
 
 
