@@ -33,6 +33,7 @@ from pellucid.script import tir as T
 PAGE = Path(__file__).resolve().parent.parent / "ARCHITECTURE.md"
 BEGIN, END = "<!-- stations -->", "<!-- /stations -->"
 TARGET = "llvm -mcpu=x86-64-v3"
+VECTOR_WORK = r"(?:load|fmul|store) <8 x float>|\bv\w+ps\b"
 
 
 @I.ir_module
@@ -83,14 +84,14 @@ def stations() -> str:
             executable.as_text(),
         ),
         (
-            "The loop in LLVM IR: `executable.get_source('ll')`",
+            "One turn of its loop in LLVM IR: `executable.get_source('ll')`",
             "llvm",
-            hot_block(executable.get_source("ll").split("\n\n")),
+            one_turn(executable.get_source("ll"), r"[\w.]+:"),
         ),
         (
-            "The loop in assembly: `executable.get_source('asm')`",
+            "The same in assembly: `executable.get_source('asm')`",
             "asm",
-            hot_block(re.split(r"^(?=\.L)", executable.get_source("asm"), flags=re.MULTILINE)),
+            one_turn(executable.get_source("asm"), r"\.?\w+:"),
         ),
         (
             "What the virtual machine gives: `VirtualMachine(executable, cpu())['main'](x)`",
@@ -103,11 +104,13 @@ def stations() -> str:
     )
 
 
-def hot_block(blocks: list[str]) -> str:
-    """The block that works on vectors the most."""
-    best = max(blocks, key=lambda block: len(re.findall(r"x float>|\bv\w+ps\b", block)))
-    # Of assembly, up to the jump that closes the loop.
-    return re.split(r"(?<=\n)(?=\S)", best.strip())[0] if best.startswith(".L") else best
+def one_turn(text: str, block_start: str) -> str:
+    """The shortest block of `text` that loads, multiplies and stores a vector: one turn of the
+    loop, which LLVM also unrolls. A block begins where a line matches `block_start`.
+    """
+    blocks = re.split(rf"^(?={block_start})", text, flags=re.MULTILINE)
+    found = [each.strip() for each in blocks if len(re.findall(VECTOR_WORK, each)) >= 3]
+    return min(found, key=len)
 
 
 def main() -> int:
