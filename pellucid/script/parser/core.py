@@ -111,9 +111,11 @@ class StatementParser(Evaluator):
         raise self.error(node, f"The dialect {self.token!r} has no functions.")
 
     @classmethod
-    def check(cls, function: BaseFunc, module: IRModule | None) -> None:
-        """Raise `WellFormedError` where a finished function breaks a rule of its level."""
-        del function, module
+    def check(cls, function: BaseFunc, module: IRModule | None, name: str) -> None:
+        """Raise `WellFormedError` where a finished function breaks a rule of its level; `name` is
+        what messages call it.
+        """
+        del function, module, name
 
     # Statements.
 

@@ -84,7 +84,7 @@ def _function(context: Context, node: ast.FunctionDef, token: str, options: dict
     parser = dialects.get(token).parser
     result = parser(context).function(node, options)
     if context.check_well_formed:
-        parser.check(result, None)
+        parser.check(result, None, node.name)
     return result
 
 

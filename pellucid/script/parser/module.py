@@ -66,11 +66,11 @@ class ModuleParser(StatementParser):
             functions[var] = dialect.parser(shared).function(definition, options)
         result = IRModule(functions, self.attrs, self.module.global_infos)
         if self.context.check_well_formed:
-            for (_, dialect, options), function in zip(
+            for (definition, dialect, options), function in zip(
                 self.definitions, functions.values(), strict=True
             ):
                 if options.get("check_well_formed", True):
-                    dialect.parser.check(function, result)
+                    dialect.parser.check(function, result, definition.name)
         return result
 
     def stmt_FunctionDef(self, node: ast.FunctionDef) -> None:

@@ -79,9 +79,8 @@ class RelaxParser(RelaxStatements):
         return result
 
     @classmethod
-    def check(cls, function: BaseFunc, module: IRModule | None) -> None:
+    def check(cls, function: BaseFunc, module: IRModule | None, name: str) -> None:
         """The rules of graph functions."""
-        name = str(function.attrs.get("global_symbol", "main"))
         FunctionChecker(name, module, True).function(function)  # pyright: ignore[reportArgumentType]
 
     def _body(self, node: ast.FunctionDef, pure: bool) -> Function:

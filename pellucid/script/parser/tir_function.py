@@ -16,6 +16,7 @@ from pellucid.ir.attrs import as_attrs
 from pellucid.ir.dtype import HANDLE, DataType
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.function import BaseFunc
+from pellucid.ir.module import IRModule
 from pellucid.ir.scalar import Var
 from pellucid.ir.types import Type
 from pellucid.script.parser.core import Context
@@ -25,6 +26,7 @@ from pellucid.script.parser.tir_scopes import named
 from pellucid.script.parser.tir_statements import TirStatements
 from pellucid.script.parser.tir_types import DtypeFunction
 from pellucid.tir.analysis.completion import complete
+from pellucid.tir.analysis.well_formed import assert_well_formed
 from pellucid.tir.buffer import Buffer
 from pellucid.tir.function import PrimFunc
 
@@ -84,6 +86,12 @@ class PrimFuncParser(TirStatements):
         )
         with self.placed(node):
             return complete(function, tuple(self.root_buffers))
+
+    @classmethod
+    def check(cls, function: BaseFunc, module: IRModule | None, name: str) -> None:
+        """The rules of loop functions."""
+        if isinstance(function, PrimFunc):
+            assert_well_formed(function, name, module)
 
     def return_type(self, node: ast.FunctionDef) -> Type | DataType | None:
         """What the annotation of the result says; None for no result."""

@@ -174,8 +174,9 @@ class _Checker(Visitor):
         )
 
     def use_buffer(self, buffer: Buffer) -> None:
-        """A used buffer was declared, or stands on memory that was."""
-        if buffer in self.scopes.buffers or buffer.data in self.scopes.memory:
+        """A used buffer was declared, or stands on memory that was, or behind a visible pointer."""
+        scopes = self.scopes
+        if buffer in scopes.buffers or buffer.data in scopes.memory or buffer.data in scopes.vars:
             return
         cure = "make it a parameter, or allocate it with T.alloc_buffer"
         if buffer in self.scopes.ever:
