@@ -55,6 +55,7 @@ from .struct_info import StructInfo as StructInfo
 from .struct_info import TensorStructInfo as TensorStructInfo
 from .struct_info import TupleStructInfo as TupleStructInfo
 from .struct_info import VDevice as VDevice
+from .substitution import copy_with_new_vars as copy_with_new_vars
 
 build: typing.Any
 get_pipeline: typing.Any

@@ -12,11 +12,12 @@ from typing import Any
 from pellucid.ir import hooks
 from pellucid.ir.function import BaseFunc
 from pellucid.ir.module import IRModule
-from pellucid.relax.analysis.place import place_of
 from pellucid.relax.analysis.variables import defined_symbolic_vars
 from pellucid.relax.analysis.well_formed_function import FunctionChecker
 from pellucid.relax.expr import Function
 from pellucid.support.errors import WellFormedError
+from pellucid.tir.analysis.well_formed import verify_well_formed
+from pellucid.tir.function import PrimFunc
 
 
 def assert_well_formed(obj: IRModule | BaseFunc, check_struct_info: bool = True) -> None:
@@ -44,6 +45,8 @@ def _check_function(
 ) -> None:
     if isinstance(function, Function):
         FunctionChecker(name, mod, check_struct_info).function(function)
+    elif isinstance(function, PrimFunc) and mod is None:
+        verify_well_formed(function)
 
 
 def _check_module(mod: IRModule, check_struct_info: bool) -> None:
@@ -53,6 +56,7 @@ def _check_module(mod: IRModule, check_struct_info: bool) -> None:
         _check_symbol(name, function)
         if isinstance(function, Function):
             _check_own(name, function, owner)
+    verify_well_formed(mod)
     for gvar, function in mod.items():
         _check_function(gvar.name_hint, function, mod, check_struct_info)
 
@@ -62,7 +66,7 @@ def _check_symbol(name: str, function: BaseFunc) -> None:
     if symbol is not None and str(symbol) != name:
         raise WellFormedError(
             f"The function {name!r} has another global_symbol.",
-            place=place_of(name, function) if function.span is not None else None,
+            place=function.span,
             expected=repr(name),
             found=repr(str(symbol)),
             cure="relax.transform.NormalizeGlobalVar() renames the function to its symbol",
@@ -76,14 +80,14 @@ def _check_own(name: str, function: Function, owner: dict[Any, str]) -> None:
         if other != name:
             raise WellFormedError(
                 f"The functions {other!r} and {name!r} share the parameter {param.name_hint!r}.",
-                cure="give each function variables of its own: relax.utils.copy_with_new_vars(f)",
+                cure="give each function variables of its own: relax.copy_with_new_vars(f)",
             )
     for each in defined_symbolic_vars(function):
         other = owner.setdefault(each, name)
         if other != name:
             raise WellFormedError(
                 f"The functions {other!r} and {name!r} share the symbolic variable {each.name!r}.",
-                cure="give each function variables of its own: relax.utils.copy_with_new_vars(f)",
+                cure="give each function variables of its own: relax.copy_with_new_vars(f)",
             )
 
 

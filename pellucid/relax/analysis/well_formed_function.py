@@ -13,7 +13,7 @@ from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.module import IRModule
 from pellucid.ir.node import Node
 from pellucid.ir.op import Op
-from pellucid.relax.analysis.place import place_of
+from pellucid.ir.place import ScriptPlace
 from pellucid.relax.analysis.purity import is_impure_call
 from pellucid.relax.base_check import BaseCheckResult, struct_info_base_check
 from pellucid.relax.block_builder import BlockBuilder
@@ -60,6 +60,9 @@ class FunctionChecker:
         allow_deep_recursion()
         self.name = name
         self.mod = mod
+        # The function of the module that is checked: what pictures of places show.
+        self.program: Function | None = None
+        self.spot: Node | None = None
         self.check_struct_info = check_struct_info
         self.builder = BlockBuilder(mod)
         self.known: list[dict[Any, None]] = [{}]
@@ -71,8 +74,10 @@ class FunctionChecker:
 
     def fail(self, message: str, node: Node | None = None, **parts: Any) -> NoReturn:
         """Raise the error of a broken rule."""
-        spot = node if node is not None else self.binding
-        place = place_of(self.name, node, self.binding, spot) if spot is not None else None
+        nodes = [each for each in (node, self.binding) if each is not None]
+        spans = [each.span for each in nodes if each.span is not None]
+        spot = nodes[:1] or [self.spot or self.program]
+        place = spans[0] if spans else ScriptPlace.of(self.program, *spot)
         raise WellFormedError(f"In the function {self.name!r}: {message}", place=place, **parts)
 
     def in_scope(self, variable: Any) -> bool:
@@ -98,6 +103,7 @@ class FunctionChecker:
     def function(self, func: Function) -> None:
         """A function: of the module, or the value of a binding."""
         saved = self.must_be_pure, self.block
+        self.program = self.program or func
         forced = bool(func.attrs.get("relax.force_pure", False))
         if forced and not func.is_pure:
             self.fail(
@@ -138,8 +144,10 @@ class FunctionChecker:
         if not isinstance(seq, SeqExpr):
             self.fail("a body or branch is no sequence.", found=type(seq).__name__)
         self.known.append({})
+        self.spot = None
         for block in seq.blocks:
             self.bindings(block)
+        self.spot = seq.body
         what = "the result of a branch" if is_branch else "the result"
         self.argument(seq.body, what)
         self.known.pop()
