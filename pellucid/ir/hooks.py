@@ -47,6 +47,8 @@ repr_printer: Hook[Callable[[Any], str]] = Hook("repr_printer", "pellucid.script
 show: Hook[Callable[..., None]] = Hook("show", "pellucid.script.highlight")
 # verifier(module) -> None; raises WellFormedError.
 verifier: Hook[Callable[..., None]] = Hook("verifier", "pellucid.relax.analysis.well_formed")
+# specializer(function, values) -> function: PrimFunc.specialize.
+specializer: Hook[Callable[..., Any]] = Hook("specializer", "pellucid.tir.specialize")
 # evaluator(function_or_module, *arrays) -> arrays: the interpreter.
 evaluator: Hook[Callable[..., Any]] = Hook("evaluator", "pellucid.interp")
 # validator(before, after) -> verdict: for Schedule(validate=...).

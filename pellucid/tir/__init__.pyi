@@ -1,5 +1,7 @@
 from . import analysis as analysis
+from . import functor as functor
 from . import op as op
+from . import stmt_functor as stmt_functor
 from .block import Block as Block
 from .block import BlockRealize as BlockRealize
 from .buffer import Buffer as Buffer
@@ -49,8 +51,10 @@ from .expr import Sub as Sub
 from .expr import TupleType as TupleType
 from .expr import Var as Var
 from .expr import const as const
-from .function import IndexMap as IndexMap
 from .function import PrimFunc as PrimFunc
+from .functor import PyStmtExprMutator as PyStmtExprMutator
+from .functor import PyStmtExprVisitor as PyStmtExprVisitor
+from .index_map import IndexMap as IndexMap
 from .op_calls import address_of as address_of
 from .op_calls import assume as assume
 from .op_calls import call_cpacked as call_cpacked
@@ -162,3 +166,4 @@ from .stmt import LetStmt as LetStmt
 from .stmt import SeqStmt as SeqStmt
 from .stmt import Stmt as Stmt
 from .stmt import While as While
+from .stmt_functor import renew_defs as renew_defs

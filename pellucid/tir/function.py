@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pellucid.ir import hooks
 from pellucid.ir.attrs import as_attrs
 from pellucid.ir.dtype import DataType
 from pellucid.ir.function import BaseFunc
-from pellucid.ir.node import Map, Node, binder, child, data, node
+from pellucid.ir.node import Map, binder, child, data, node
 from pellucid.ir.scalar import Var
 from pellucid.ir.types import PrimType, TupleType, Type
 from pellucid.support.errors import TypeMismatchError
@@ -87,22 +88,4 @@ class PrimFunc(BaseFunc):
         """A copy in which parameters or symbolic dimensions have the given values; see
         `tir.specialize`.
         """
-        return _specialize[0](self, values)
-
-
-# Filled in by `tir.specialize`.
-_specialize: list[Any] = []
-
-
-def fill_specialize(function: Any) -> None:
-    """Say how `PrimFunc.specialize` works."""
-    _specialize[:] = [function]
-
-
-@node
-class IndexMap(Node):
-    """A map from `initial_indices` (variables) to `final_indices` (expressions), for layouts."""
-
-    initial_indices: tuple[Var, ...] = binder(converter=tuple)
-    final_indices: tuple[Any, ...] = child(converter=tuple)
-    inverse_index_map: Any = child(default=None)
+        return hooks.specializer.get()(self, values)

@@ -23,7 +23,7 @@ from pellucid.support.errors import TypeMismatchError
 from pellucid.target.target import Target
 from pellucid.tir.buffer import Buffer, BufferRegion
 from pellucid.tir.buffer import BufferLoad as BufferLoadNode
-from pellucid.tir.function import IndexMap
+from pellucid.tir.index_map import IndexMap
 from pellucid.tir.reduction import CommReducer
 
 
