@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import linecache
 import textwrap
+from collections.abc import Callable
 
 import pytest
 
@@ -15,7 +16,7 @@ from pellucid.ir.structural import assert_structural_equal
 from pellucid.script import from_source, ir_module
 from pellucid.script import ir as I
 from pellucid.script import tir as T
-from pellucid.support.errors import ParseError
+from pellucid.support.errors import ParseError, TypeMismatchError, WellFormedError
 from pellucid.tir.function import PrimFunc
 
 TEXT = """
@@ -221,3 +222,35 @@ def test_the_same_function_twice_gives_equal_programs() -> None:
     assert_structural_equal(
         from_source(TEXT, check_well_formed=False), from_source(TEXT, None, False)
     )
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda: T.prim_func(3), "Only a Python function can be decorated"),
+        (lambda: I.ir_module(3), "I.ir_module decorates a class"),
+        (lambda: T.macro(3), "T.macro decorates a function"),
+        (lambda: T.prim_func(lambda x: x), "no function definition"),
+    ],
+)
+def test_decorators_on_other_things(use: Callable[[], object], message: str) -> None:
+    with pytest.raises((ParseError, TypeMismatchError), match=message):
+        use()
+
+
+def test_the_check_of_the_rules_can_be_left_out() -> None:
+    text = """
+@I.ir_module
+class Mod:
+    @T.prim_func{options}
+    def main(A: T.Buffer((4,), "float32")):
+        for i in range(4):
+            with T.block("b"):
+                v = T.axis.spatial(4, i)
+                A[v] = A[i]
+"""
+    with pytest.raises(WellFormedError, match="loop variable 'i' of the outside"):
+        from_source(text.format(options=""))
+    checked_not = text.format(options="(check_well_formed=False)")
+    unchecked = from_source(text.format(options=""), check_well_formed=False)
+    assert_structural_equal(from_source(checked_not), unchecked)
