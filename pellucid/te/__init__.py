@@ -15,7 +15,7 @@ from pellucid.te.operation import (
     thread_axis,
     var,
 )
-from pellucid.te.reduction import all, any, comm_reducer, max, min, prod, sum
+from pellucid.te.reduction import all, any, comm_reducer, highest, lowest, max, min, prod, sum
 from pellucid.te.tensor import (
     ComputeOp,
     ExternOp,
@@ -71,8 +71,10 @@ __all__ = [
     "floor",
     "floordiv",
     "floormod",
+    "highest",
     "if_then_else",
     "log",
+    "lowest",
     "max",
     "min",
     "placeholder",

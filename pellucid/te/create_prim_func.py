@@ -18,7 +18,8 @@ from pellucid.ir.scalar import IntImm, IterVar, Range, Var
 from pellucid.ir.visitor import Mutator, substitute
 from pellucid.support.errors import TypeMismatchError
 from pellucid.support.naming import NameSupply, identifier
-from pellucid.te.tensor import ComputeOp, ExternOp, Operation, PlaceholderOp, ProducerLoad, Tensor
+from pellucid.te.bodies import Bodies
+from pellucid.te.tensor import ComputeOp, ExternOp, Operation, PlaceholderOp, Tensor
 from pellucid.tir import stmt as tir
 from pellucid.tir.analysis import complete
 from pellucid.tir.block import Block, BlockRealize
@@ -28,19 +29,6 @@ from pellucid.tir.reduction import Reduce
 from pellucid.tir.stmt import BufferStore, LetStmt, Stmt
 
 _INFER = {"tir.script_parsing_detect_access": 3}
-
-
-class _Loads(Mutator):
-    """Replaces elements of tensors by loads from their buffers."""
-
-    def __init__(self, buffers: dict[tuple[int, int], Buffer]) -> None:
-        super().__init__()
-        self.buffers = buffers
-
-    def visit_producer_load_(self, load: ProducerLoad) -> PrimExpr:
-        """A load from the tensor's buffer."""
-        indices = [self.visit(index) for index in load.indices]
-        return BufferLoad(self.buffers[load.producer.key], indices)
 
 
 class _Builder:
@@ -77,7 +65,11 @@ class _Builder:
 
     def expression(self, expr: PrimExpr, variables: dict[Var, PrimExpr]) -> PrimExpr:
         """A body in terms of buffers and the block's variables."""
-        return substitute(_Loads(self.buffers).visit(expr), variables)
+        return Bodies(variables, self.buffers).visit(expr)
+
+    def value(self, buffer: Buffer, expr: PrimExpr, variables: dict[Var, PrimExpr]) -> PrimExpr:
+        """A body in the dtype of the buffer that it is stored in."""
+        return ar.cast_to(buffer.dtype, self.expression(expr, variables))
 
     def add(self, operation: Operation, *, is_parameter: bool) -> None:
         """The statement that computes an operation."""
@@ -101,7 +93,9 @@ class _Builder:
         iters: list[IterVar] = []
         for axis in axes:
             assert axis.dom is not None
-            low, extent = self.index(axis.dom.min), self.index(axis.dom.extent)
+            low = self.index(self.expression(axis.dom.min, variables))
+            extent = self.index(self.expression(axis.dom.extent, variables))
+            low, extent = ar.match_types(low, extent)
             dom = Range(min=low, extent=extent)
             loops.append((Var(axis.name, extent.dtype), dom))
             block_var = Var(f"v_{axis.name}", extent.dtype)
@@ -118,7 +112,7 @@ class _Builder:
         else:
             init = None
             stores = [
-                BufferStore(buffer, self.expression(value, variables), indices)
+                BufferStore(buffer, self.value(buffer, value, variables), indices)
                 for buffer, value in zip(buffers, operation.body, strict=True)
             ]
             body = tir.seq(*stores)
@@ -143,12 +137,15 @@ class _Builder:
         starts = first.init or first.combiner.identity_element
         init = tir.seq(
             *[
-                BufferStore(b, ar.cast_to(b.dtype, self.expression(s, variables)), indices)
+                BufferStore(b, self.value(b, s, variables), indices)
                 for b, s in zip(buffers, starts, strict=True)
             ]
         )
         mapping: dict[Var, PrimExpr] = {}
-        sources = [self.expression(source, variables) for source in first.source]
+        sources = [
+            self.value(buffer, source, variables)
+            for buffer, source in zip(buffers, first.source, strict=True)
+        ]
         condition = self.expression(first.condition, variables)
         for k, buffer in enumerate(buffers):
             mapping[first.combiner.lhs[k]] = BufferLoad(buffer, indices)

@@ -10,10 +10,10 @@ from typing import Any
 from pellucid.ir import arithmetic as ar
 from pellucid.ir.dtype import DataType
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.tir.op import max_value, min_value
+from pellucid.tir.op import infinity, max_value, min_value
 from pellucid.tir.reduction import comm_reducer
 
-__all__ = ["all", "any", "comm_reducer", "max", "min", "prod", "sum"]
+__all__ = ["all", "any", "comm_reducer", "highest", "lowest", "max", "min", "prod", "sum"]
 
 
 def _constant(number: int) -> Callable[[DataType], PrimExpr]:
@@ -24,10 +24,21 @@ def _truth(value: bool) -> Callable[[DataType], PrimExpr]:
     return lambda dtype: ar.const(value, dtype)
 
 
+def lowest(dtype: DataType) -> PrimExpr:
+    """No value is below it: minus infinity where the dtype has one."""
+    return ar.neg(highest(dtype)) if dtype.is_float else min_value(dtype)
+
+
+def highest(dtype: DataType) -> PrimExpr:
+    """No value is above it: infinity where the dtype has one."""
+    has_infinity = dtype.is_float and dtype.scalar != "float8_e4m3fn"
+    return infinity(dtype) if has_infinity else max_value(dtype)
+
+
 sum = comm_reducer(lambda x, y: x + y, _constant(0), name="sum")
 prod = comm_reducer(lambda x, y: x * y, _constant(1), name="prod")
-max = comm_reducer(lambda x, y: ar.maximum(x, y), min_value, name="max")
-min = comm_reducer(lambda x, y: ar.minimum(x, y), max_value, name="min")
+max = comm_reducer(lambda x, y: ar.maximum(x, y), lowest, name="max")
+min = comm_reducer(lambda x, y: ar.minimum(x, y), highest, name="min")
 
 
 def _over_axis(name: str, logic: Callable[[Any, Any], Any], identity: bool) -> Callable[..., Any]:

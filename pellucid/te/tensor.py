@@ -110,7 +110,7 @@ class ComputeOp(Operation):
 
 @node
 class ExternOp(Operation):
-    """Tensors filled by a statement of the user's, in terms of buffers for the inputs and outputs."""
+    """Tensors filled by a statement of the user's about buffers for the inputs and outputs."""
 
     tag: str = data(default="")
     attrs: Attrs = child(default=EMPTY, converter=as_attrs)
