@@ -1,0 +1,154 @@
+"""Extents and axes: what the operators compute with before they describe an element.
+
+In: extents (integers or expressions) and axes as users give them. Out: expressions as simple as
+they can be made, axes counted from the front.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast
+
+from pellucid import te
+from pellucid.arith import Analyzer
+from pellucid.ir import arithmetic as ar
+from pellucid.ir.prim_expr import PrimExpr
+from pellucid.ir.scalar import IntImm, as_expr
+from pellucid.ir.structural import structural_equal
+from pellucid.support.errors import TypeMismatchError
+
+INJECTIVE = "injective"
+BROADCAST = "broadcast"
+
+
+def as_list(value: Any) -> list[Any]:
+    """A list or tuple as a list; anything else as the only item."""
+    return list(cast("list[Any]", value)) if isinstance(value, list | tuple) else [value]
+
+
+def constant(extent: Any) -> int | None:
+    """The integer that an extent is, or None."""
+    if isinstance(extent, int):
+        return extent
+    return extent.value if isinstance(extent, IntImm) else None
+
+
+def simplify(extent: Any) -> PrimExpr:
+    """An integer expression in its simplest form."""
+    expr = as_expr(extent)
+    if isinstance(expr, IntImm):
+        return expr
+    return Analyzer().simplify(expr)
+
+
+def same_extent(a: Any, b: Any) -> bool:
+    """Whether two extents are provably equal."""
+    x, y = constant(a), constant(b)
+    if x is not None and y is not None:
+        return x == y
+    left, right = ar.match_types(a, b)
+    return structural_equal(left, right) or Analyzer().can_prove_equal(left, right)
+
+
+def product(extents: Iterable[Any]) -> PrimExpr:
+    """The product of extents; 1 of none."""
+    found = list(extents)
+    return simplify(functools.reduce(ar.mul, found)) if found else ar.const(1)
+
+
+def axis_of(axis: Any, rank: int, what: str = "axis") -> int:
+    """An axis counted from the front; `-1` is the last one. One that does not exist is an error."""
+    number = constant(axis)
+    if number is None or not -rank <= number < rank:
+        raise TypeMismatchError(
+            f"There is no such {what}.",
+            expected=f"an integer from {-rank} to {rank - 1}",
+            found=repr(axis),
+        )
+    return number % rank if rank else 0
+
+
+def axes_of(axis: Any, rank: int) -> list[int]:
+    """Axes counted from the front, in order; None means all of them."""
+    if axis is None:
+        return list(range(rank))
+    found = [axis_of(each, rank) for each in as_list(axis)]
+    if len(set(found)) != len(found):
+        raise TypeMismatchError("An axis is named twice.", found=repr(axis))
+    return sorted(found)
+
+
+def integer(value: Any, what: str) -> int:
+    """A constant integer."""
+    number = constant(value)
+    if number is None:
+        raise TypeMismatchError(f"The {what} must be constant.", found=repr(value))
+    return number
+
+
+def integers(value: Any, count: int, what: str) -> list[int]:
+    """`count` constant integers; a single one stands for all."""
+    found = as_list(value)
+    if len(found) == 1:
+        found = found * count
+    if len(found) != count:
+        raise TypeMismatchError(
+            f"The {what} does not fit the number of dimensions.",
+            expected=f"one integer or {count}",
+            found=f"{len(found)}",
+        )
+    return [integer(each, what) for each in found]
+
+
+def require_rank(x: te.Tensor, ranks: Sequence[int], what: str) -> None:
+    """Raise unless the tensor has one of `ranks` dimensions."""
+    if x.ndim not in ranks:
+        raise TypeMismatchError(
+            f"{what}: {x.name!r} has the wrong number of dimensions.",
+            expected=" or ".join(str(rank) for rank in ranks),
+            found=str(x.ndim),
+        )
+
+
+def require_equal(a: Any, b: Any, what: str) -> None:
+    """Raise if two extents are known to differ."""
+    x, y = constant(a), constant(b)
+    if x is not None and y is not None and x != y:
+        raise TypeMismatchError(f"{what} differ.", expected=str(x), found=str(y))
+
+
+def compute(
+    shape: Sequence[Any], element: Callable[..., Any], name: str, tag: str = INJECTIVE
+) -> te.Tensor:
+    """A tensor of `shape`; its loops are named `ax0, ax1, …`."""
+    names = [f"ax{axis}" for axis in range(len(shape))]
+    return te.compute(list(shape), element, name=name, tag=tag, varargs_names=names)
+
+
+def ravel(indices: Sequence[Any], shape: Sequence[Any]) -> Any:
+    """The position in row-major order of the element at `indices`."""
+    position: Any = None
+    for index, extent in zip(indices, shape, strict=True):
+        position = index if position is None else position * extent + index
+    return 0 if position is None else position
+
+
+def unravel(position: Any, shape: Sequence[Any]) -> list[Any]:
+    """The indices of the element at a position in row-major order."""
+    indices: list[Any] = []
+    rest = position
+    for axis in range(len(shape) - 1, -1, -1):
+        extent = shape[axis]
+        if constant(extent) == 1:
+            indices.append(ar.const(0, rest.dtype) if isinstance(rest, PrimExpr) else 0)
+            continue
+        outermost = all(constant(each) == 1 for each in shape[:axis])
+        indices.append(rest if outermost else rest % extent)
+        rest = rest if outermost else rest // extent
+    return indices[::-1]
+
+
+def ceil_div(a: Any, b: Any) -> PrimExpr:
+    """`a / b` rounded up, of integers that are not negative."""
+    return simplify((as_expr(a) + b - 1) // b)
