@@ -9,11 +9,14 @@ import json
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Any, cast
 
+from pygments import highlight, lexers
+from pygments.formatters import Terminal256Formatter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.syntax import Syntax
 
+from pellucid.script.highlight import show
 from pellucid.support.config import NO_COLOR
 
 Step = Callable[[str], None]
@@ -25,19 +28,26 @@ def print_json(data: object) -> None:
 
 
 def print_code(text: str, language: str = "python") -> None:
-    """Program text on standard output, highlighted on a terminal."""
-    if not sys.stdout.isatty() or NO_COLOR.get():
+    """Program text on standard output, highlighted on a terminal. `language` is pygments' name."""
+    if language == "python":
+        show(text)
+    elif colourful():
+        # pygments ships without types.
+        paint, known = cast("tuple[Any, Any]", (highlight, lexers))
+        lexer = known.get_lexer_by_name(language)
+        print(paint(text, lexer, Terminal256Formatter()).rstrip("\n"))
+    else:
         print(text)
-        return
-    width = max((len(line) for line in text.splitlines()), default=0)
-    console = Console(width=max(width, Console().width))
-    console.print(Syntax(text, language, background_color="default"))
+
+
+def colourful() -> bool:
+    """Whether standard output is a terminal on which colour is wanted."""
+    return sys.stdout.isatty() and not NO_COLOR.get()
 
 
 def print_heading(text: str) -> None:
     """A line above a part of the output, bold on a terminal."""
-    bold = sys.stdout.isatty() and not NO_COLOR.get()
-    print(f"\n\x1b[1m{text}\x1b[0m" if bold else f"\n{text}")
+    print(f"\n\x1b[1m{text}\x1b[0m" if colourful() else f"\n{text}")
 
 
 @contextmanager
