@@ -45,7 +45,8 @@ class IRModule(Scriptable):
         self._vars: dict[str, GlobalVar] = {}
         self._functions: dict[str, BaseFunc] = {}
         self.attrs: Attrs = as_attrs(attrs)
-        self.global_infos: dict[str, Any] = dict(global_infos or {})
+        # Lists become tuples, so that two modules with the same infos are equal.
+        self.global_infos: dict[str, Any] = dict(as_attrs(global_infos).items())
         for name, function in (functions or {}).items():
             self[name] = function
 

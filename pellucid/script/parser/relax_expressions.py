@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import types
 from typing import Any, cast
 
 from pellucid.ir.expr_base import GlobalVar, RelaxExpr
@@ -19,7 +20,7 @@ from pellucid.script.parser import relax_types
 from pellucid.script.parser.core import Context, StatementParser
 from pellucid.script.parser.macro import MacroCall, ScriptMacro
 from pellucid.script.parser.relax_builder import ScriptBuilder
-from pellucid.script.parser.relax_records import EmitSpec, MatchCastSpec
+from pellucid.script.parser.relax_records import Dataflow, EmitSpec, MatchCastSpec
 from pellucid.script.parser.relax_symbols import SymbolTable, dimension
 from pellucid.script.parser.relax_types import InfoSpec
 from pellucid.script.parser.variables import VariableTable
@@ -33,6 +34,10 @@ class RelaxExpressions(StatementParser):
         super().__init__(context)
         self.symbols: SymbolTable = SymbolTable()
         self.builder: ScriptBuilder = ScriptBuilder(self.find_signature)
+        # The expression whose value is being bound, for messages.
+        self.value_node: ast.AST | None = None
+        # The dataflow block that is being parsed, if any.
+        self.dataflow: Dataflow | None = None
 
     def find_signature(self, gvar: GlobalVar) -> Any:
         """The signature of a function of the module, or None."""
@@ -62,6 +67,8 @@ class RelaxExpressions(StatementParser):
         """A value on its way into a call: struct infos with names become real ones."""
         if isinstance(value, InfoSpec):
             return value.make(self.names)
+        if isinstance(value, types.FunctionType) and relax_types.has_info(value):
+            return relax_types.resolve(value)
         given: object = value
         if isinstance(given, list | tuple) and _mentions_specs(value):
             items: list[Any] = [self._resolved(each) for each in value]
@@ -74,7 +81,8 @@ class RelaxExpressions(StatementParser):
         """A graph expression from whatever stands for one: numbers are constants."""
         with self.placed(node):
             if isinstance(value, MatchCastSpec | EmitSpec):
-                return self.bind_value(node, "", value)
+                prefix = "gv" if self.dataflow is None else "lv"
+                return self.bind_value(node, self.builder.get_unique_name(prefix), value)
             if isinstance(value, PrimExpr):
                 return PrimValue(value)
             if isinstance(value, tuple | list):
@@ -118,6 +126,35 @@ class RelaxExpressions(StatementParser):
         return value
 
     # Python's syntax.
+
+    def expr_IfExp(self, node: ast.IfExp) -> Any:
+        """`a if c else b`, of a host condition."""
+        self._no_truth_value(node.test, "a statement `if` with an `else`")
+        return super().expr_IfExp(node)
+
+    def expr_BoolOp(self, node: ast.BoolOp) -> Any:
+        """`and` and `or`, of host values and scalar expressions."""
+        for each in node.values:
+            self._no_truth_value(each, "the operator for it, such as R.logical_and")
+        return super().expr_BoolOp(node)
+
+    def expr_UnaryOp(self, node: ast.UnaryOp) -> Any:
+        """`-x`; `not x` of host values and scalar expressions."""
+        if isinstance(node.op, ast.Not):
+            self._no_truth_value(node.operand, "the operator for it, such as R.logical_not")
+        return super().expr_UnaryOp(node)
+
+    def _no_truth_value(self, node: ast.expr, instead: str) -> None:
+        """Whether a graph value holds is only known when the program runs."""
+        # What has no effect is looked at beforehand; a call's result is never a host value's.
+        plain = isinstance(node, ast.Name | ast.Subscript | ast.Attribute | ast.Compare)
+        if plain and isinstance(self.evaluate(node), RelaxExpr):
+            raise self.error(
+                node,
+                "A graph value has no truth value while the program is being built.",
+                found=ast.unparse(node),
+                cure=f"use {instead}",
+            )
 
     def subscript(self, node: ast.Subscript, value: Any, index: Any) -> Any:
         """`t[0]`, a field of a tuple; a host value is indexed as in Python."""
@@ -170,6 +207,13 @@ class RelaxExpressions(StatementParser):
         module = self.context.module
         if module is not None and node.id in module.global_vars:
             return module.global_vars[node.id]
+        symbol = self.symbols.find(node.id)
+        if symbol is not None:
+            raise self.error(
+                node,
+                f"The symbolic variable {node.id!r} is not named in the body yet.",
+                cure=f"write `{node.id} = T.{symbol.dtype}()` first",
+            )
         return super().undefined(node)
 
     # Macros.
@@ -226,6 +270,7 @@ class RelaxExpressions(StatementParser):
 def _mentions_specs(value: Any) -> bool:
     items = cast("list[Any]", value)
     return any(
-        isinstance(each, InfoSpec) or (isinstance(each, list | tuple) and _mentions_specs(each))
+        isinstance(each, InfoSpec | types.FunctionType)
+        or (isinstance(each, list | tuple) and _mentions_specs(each))
         for each in items
     )

@@ -7,8 +7,21 @@ one of these records; only the parser knows what name the result gets, and in wh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from pellucid.relax.expr import Binding, Var
+
+
+@dataclass(slots=True)
+class Dataflow:
+    """A dataflow block that is being parsed."""
+
+    # The assignments, by syntax node, whose variables `R.output` names.
+    outputs: set[int]
+    # What it hands out, by name, once that is known.
+    output: dict[str, Var] | None = None
+    bindings: list[Binding] = field(default_factory=list[Binding])
 
 
 @dataclass(frozen=True, slots=True)

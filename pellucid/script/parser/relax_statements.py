@@ -28,6 +28,7 @@ from pellucid.relax.normal_form import is_leaf_or_tuple, lay_out
 from pellucid.relax.struct_info import StructInfo
 from pellucid.script.parser.relax_expressions import RelaxExpressions
 from pellucid.script.parser.relax_records import (
+    Dataflow,
     DataflowFrame,
     EmitSpec,
     FuncAttrClause,
@@ -52,24 +53,12 @@ class Sequence:
     last: tuple[str, ast.AST] | None = None
 
 
-@dataclass(slots=True)
-class Dataflow:
-    """A dataflow block that is being parsed."""
-
-    # The assignments, by syntax node, whose variables `R.output` names.
-    outputs: set[int]
-    # What it hands out, by name, once that is known.
-    output: dict[str, Var] | None = None
-    bindings: list[Binding] = field(default_factory=list[Binding])
-
-
 class RelaxStatements(RelaxExpressions):
     """Parses the statements of one graph function."""
 
     def __init__(self, context: Any) -> None:
         super().__init__(context)
         self.sequences: list[Sequence] = []
-        self.dataflow: Dataflow | None = None
 
     # Sequences.
 
@@ -148,7 +137,7 @@ class RelaxStatements(RelaxExpressions):
             verdicts = struct_info_base_check(known, info), struct_info_base_check(info, known)
             if BaseCheckResult.FAIL_L0 in verdicts:
                 raise self.error(
-                    node,
+                    self.value_node or node,
                     "A match_cast that can never succeed.",
                     expected=repr(info),
                     found=repr(known),
@@ -192,7 +181,9 @@ class RelaxStatements(RelaxExpressions):
                 "A script assigns to one target at a time.",
                 cure="write an assignment for each",
             )
-        self.bind(node.targets[0], self.evaluate(node.value), self._named, shadow=True)
+        value = self.evaluate(node.value)
+        self.value_node = node.value
+        self.bind(node.targets[0], value, self._named, shadow=True)
 
     def stmt_AnnAssign(self, node: ast.AnnAssign) -> None:
         """`x: info = value`."""
@@ -205,6 +196,7 @@ class RelaxStatements(RelaxExpressions):
                 cure="bind it to an expression, or make it a parameter",
             )
         value = self.evaluate(node.value)
+        self.value_node = node.value
         var = self.bind_value(node.target, node.target.id, value, node.annotation)
         self.define(node.target, var, shadow=True)
 
@@ -253,6 +245,7 @@ class RelaxStatements(RelaxExpressions):
     def stmt_Expr(self, node: ast.Expr) -> None:
         """A call for its effect, a clause, or a docstring."""
         value = self.evaluate(node.value)
+        self.value_node = node.value
         if isinstance(value, OutputClause):
             self._output(value, node)
         elif isinstance(value, FuncAttrClause):

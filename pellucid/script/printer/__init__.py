@@ -108,12 +108,12 @@ def _header(p: Printer, value: Any) -> list[str]:
         for name, prefix in prefixes
         if name in p.dialects or (name == "ir" and p.metadata and p.config.show_meta)
     ]
+    if p.metadata and not p.config.show_meta:
+        lines.append("# The constants are left out: show_meta=True prints them.")
     lines.append("")
     if p.metadata and p.config.show_meta:
         lines.append(f'metadata = {p.ir("load_metadata")}("""{p.metadata.to_json()}""")')
         lines.append("")
-    elif p.metadata:
-        lines.append("# The constants are left out: show_meta=True prints them.")
     return lines
 
 

@@ -8,7 +8,7 @@ tables here.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -118,6 +118,8 @@ class Printer:
         # How GlobalVars of the module at hand are written, by their names; empty outside a module.
         self.global_names: dict[str, str] = {}
         self.uses_module = False
+        # How often each variable of the function at hand is used, by identity, where that is known.
+        self.use_counts: Mapping[int, int] | None = None
         # The dtype that a call of a loop function of the module has, by the function's name.
         self.result_dtypes: dict[str, DataType] = {}
         # How many more nodes may be printed; None for any number.

@@ -38,6 +38,7 @@ def print_relax_func(p: Printer, func: Function, name: str, options: list[str]) 
         symbols: list[scalar.Var] = []
         if p.budget is None:
             uses = Uses(func)
+            p.use_counts = uses.counts
             symbols = [each for each in (*uses.symbols, *uses.free) if isinstance(each, scalar.Var)]
         texts = [f"{expr.define(p, each)} = {expr.declaration(p, each)}" for each in symbols]
         _function(p, func, name, options, texts)
@@ -125,9 +126,16 @@ def var_binding(p: Printer, node: VarBinding, tail: bool) -> None:
         blocks(p, value)
         value = value.body
     text = p.expr(value)
-    name = p.marks.wrap(node.var, expr.define(p, node.var))
+    name = p.marks.wrap(node.var, _name(p, node.var))
     target = _annotated(p, name, node.var.struct_info_, _declared(value))
     p.statement_line(node, f"{target} = {text}")
+
+
+def _name(p: Printer, var: Var) -> str:
+    """A name for a variable; `_` serves for all that are not used."""
+    if var.name_hint == "_" and p.use_counts is not None and not p.use_counts[id(var)]:
+        return "_"
+    return expr.define(p, var)
 
 
 def _declared(value: Any) -> StructInfo | None:
