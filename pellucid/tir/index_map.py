@@ -252,7 +252,7 @@ class _Inversion:
         return IndexMap(final, [simplifier.simplify(each) for each in initial])
 
     def take_apart(self, var: Var, expr: PrimExpr) -> None:
-        """Note which digits of the initial indices a final index carries, and how to get at them."""
+        """Note which digits of the initial indices a final index carries, and where."""
         form = self.analyzer.context.linear(self.analyzer.simplify(expr))
         terms = sorted(((c, atom) for _, atom, c in form), key=lambda pair: pair[0])
         value = sub(var, const(form.const, var.dtype))
