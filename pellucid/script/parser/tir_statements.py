@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -482,6 +483,9 @@ class TirStatements(BlockParser):
             return serial(*args)
         if isinstance(function, GlobalVar):
             return self._call_global(function, args)
+        if "dtype" in keywords and _infers_dtype(function):
+            # Printed scripts of other systems state the dtype that follows from the operands.
+            keywords = {key: value for key, value in keywords.items() if key != "dtype"}
         return super().call(node, function, args, keywords)
 
     def _call_global(self, function: GlobalVar, args: list[Any]) -> Call:
@@ -489,6 +493,13 @@ class TirStatements(BlockParser):
         module = self.context.module
         dtype: Any = None if module is None else module.signatures.get(function.name_hint)
         return Call(DataType("void") if dtype is None else dtype, function, args)
+
+
+def _infers_dtype(function: Any) -> bool:
+    """Whether this is an intrinsic whose dtype follows from its operands."""
+    if not str(getattr(function, "__module__", "")).startswith("pellucid.tir.op"):
+        return False
+    return "dtype" not in inspect.signature(function).parameters
 
 
 def store_indices(buffer: Buffer, index: Any) -> tuple[PrimExpr, ...]:
