@@ -14,7 +14,7 @@ struct infos are inferred. A function that is opened within another one is indep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, cast
@@ -23,6 +23,7 @@ from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.function import BaseFunc
 from pellucid.ir.module import IRModule
 from pellucid.ir.structural import structural_equal, structural_hash
+from pellucid.relax import te_call
 from pellucid.relax.base_check import BaseCheckResult, struct_info_base_check
 from pellucid.relax.expr import (
     Binding,
@@ -43,7 +44,7 @@ from pellucid.relax.normal_form import lay_out
 from pellucid.relax.normalize import Normalizer
 from pellucid.relax.scope import Context, OpenBlock, Scope
 from pellucid.relax.struct_info import StructInfo
-from pellucid.support.errors import PellucidError, TypeMismatchError, UnsupportedError
+from pellucid.support.errors import PellucidError, TypeMismatchError
 from pellucid.support.naming import NameSupply
 
 
@@ -64,10 +65,6 @@ class _Frame:
 
 
 _builders: ContextVar[tuple[BlockBuilder, ...]] = ContextVar("builders", default=())
-
-# How a function of the tensor-expression language becomes a call: `te_call(builder, func, args,
-# kwargs)`, put here by the package that has that language.
-te_callers: list[Callable[[BlockBuilder, Any, tuple[Any, ...], dict[str, Any]], Expr]] = []
 
 
 class BlockBuilder:
@@ -382,15 +379,10 @@ class BlockBuilder:
     # Tensor expressions
 
     def call_te(self, func: Any, *args: Any, **kwargs: Any) -> Expr:
-        """The `call_tir` of the loop function that the tensor-expression function `func` makes."""
-        if not te_callers:
-            raise UnsupportedError(
-                "call_te and emit_te need tensor expressions, which this version does not have "
-                "yet.",
-                cure="write the loop function as a script with T.prim_func, add it with add_func, "
-                "and call it with relax.call_tir",
-            )
-        return te_callers[0](self, func, args, kwargs)
+        """The `call_tir` of the loop function that the tensor-expression function `func` makes of
+        these arguments; the loop function is added to the module. See `relax.te_call`.
+        """
+        return te_call.call_te(self, func, args, kwargs)
 
     def emit_te(self, func: Any, *args: Any, **kwargs: Any) -> Var:
         """`emit(call_te(func, *args, **kwargs))`."""
