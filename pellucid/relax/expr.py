@@ -35,7 +35,7 @@ from pellucid.relax.struct_info import (
 )
 from pellucid.relax.symbolic import erase_unknown, signature_vars
 from pellucid.runtime.tensor import Tensor, array
-from pellucid.support.errors import TypeMismatchError, UnsupportedError
+from pellucid.support.errors import TypeMismatchError
 
 Expr = RelaxExpr
 
@@ -452,8 +452,7 @@ bind_params_hook: Hook[Any] = Hook("bind_params", "pellucid.relax.transform.bind
 bind_symbolic_vars_hook: Hook[Any] = Hook(
     "bind_symbolic_vars", "pellucid.relax.transform.bind_symbolic_vars"
 )
-# The tensor-expression language puts its function for `te_tensor` here.
-te_tensor_makers: list[Any] = []
+te_tensor_hook: Hook[Any] = Hook("te_tensor", "pellucid.relax.te_call")
 
 
 def const(value: Any, dtype: Any = None) -> Constant:
@@ -481,12 +480,7 @@ def extern(name: str, struct_info: StructInfo | None = None) -> ExternFunc:
 
 def te_tensor(value: Expr, name: str = "rxplaceholder") -> Any:
     """The placeholder of the tensor-expression language that stands for `value`."""
-    if not te_tensor_makers:
-        raise UnsupportedError(
-            "te_tensor needs tensor expressions, which this version does not have yet.",
-            cure="write the loop function as a script with T.prim_func",
-        )
-    return te_tensor_makers[0](value, name)
+    return te_tensor_hook.get()(value, name)
 
 
 def get_shape_of(expr: Expr) -> Expr | None:

@@ -30,7 +30,7 @@ from pellucid.relax.expr import (
     Tuple,
     TupleGetItem,
     as_relax_expr,
-    te_tensor_makers,
+    te_tensor_hook,
 )
 from pellucid.relax.expr import Var as GraphVar
 from pellucid.relax.struct_info import (
@@ -275,4 +275,4 @@ def te_tensor(value: Any, name: str = "rxplaceholder") -> te.Tensor:
     return placeholder_of(info, dims, name)
 
 
-te_tensor_makers.append(te_tensor)
+te_tensor_hook.fill(te_tensor)
