@@ -509,7 +509,8 @@ def _rewrite(plan: GraphPlan, escaped: set[int]) -> GraphPlan:
 
 
 def build_plan(module: IRModule, name: str, constants: Constants) -> GraphPlan:
-    """The plan of the graph function `name` of a module; constants are collected into `constants`."""
+    """The plan of the graph function `name` of a module; constants are collected into `constants`.
+    """
     return PlanBuilder(module, name, constants).build(cast("rx.Function", module[name]))
 
 
