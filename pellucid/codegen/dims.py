@@ -34,7 +34,7 @@ _BINARY: dict[type[PrimExpr], str] = {
 
 
 class DimNames:
-    """Gives each symbolic variable of a function one name, as its dimensions are turned into data."""
+    """Gives each symbolic variable of a function one name, as dimensions are turned into data."""
 
     def __init__(self) -> None:
         self._names: dict[ir.Var, str] = {}

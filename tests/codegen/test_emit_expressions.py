@@ -1,4 +1,4 @@
-"""Every scalar node on every dtype, one element at a time and as vectors, against the interpreter."""
+"""Every scalar node on every dtype, singly and as vectors, against the interpreter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every statement, compiled and interpreted: loops of all kinds, choices, names, memory, returns."""
+"""Every statement, compiled and interpreted: loops, choices, names, memory, returns."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from pellucid.codegen.llvm.convert import from_memory, to_memory
 from pellucid.codegen.llvm.emit_expr import ExprEmitter, add_rule
-from pellucid.tir.transform.index_ranges import Linear
 from pellucid.codegen.llvm.types import alignment, lanes, memory_type, split, vector
 from pellucid.codegen.llvm.value import Value
 from pellucid.ir.dtype import DataType
@@ -22,6 +21,7 @@ from pellucid.ir.scalar import Broadcast, IntImm, Ramp
 from pellucid.support.errors import InternalError
 from pellucid.tir.buffer import Buffer, BufferLoad
 from pellucid.tir.stmt import BufferStore
+from pellucid.tir.transform.index_ranges import Linear
 
 WIDEST_STRIDE = 4
 """Up to this stride, elements are picked out of one wide load instead of being gathered."""
@@ -145,7 +145,7 @@ class AccessEmitter(ExprEmitter):
     def load_strided(
         self, buffer: Buffer, index: Ramp, stride: int, dtype: DataType
     ) -> Value | None:
-        """Elements of a small constant stride, out of one wide load; None where that does not pay."""
+        """Elements of a small constant stride out of one wide load; None where that does not pay."""
         if buffer.dtype.lanes != 1 or (not 1 < abs(stride) <= WIDEST_STRIDE and stride != -1):
             return None
         span = (index.lanes - 1) * abs(stride) + 1

@@ -14,7 +14,6 @@ from typing import Any, cast
 
 from pellucid.codegen.llvm.convert import convert
 from pellucid.codegen.llvm.emit_integer import IntegerDivision
-from pellucid.tir.transform.index_ranges import Linear
 from pellucid.codegen.llvm.text import Block
 from pellucid.codegen.llvm.types import literal, register_type, vector
 from pellucid.codegen.llvm.value import Value
@@ -23,6 +22,7 @@ from pellucid.ir.dtype import DataType
 from pellucid.ir.op import Op
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.support.errors import InternalError, UnsupportedError
+from pellucid.tir.transform.index_ranges import Linear
 
 FloatOperation = Callable[..., Value]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.tir.transform.index_ranges import Interval
 from pellucid.codegen.llvm.emit_state import State
 from pellucid.codegen.llvm.types import lanes
 from pellucid.codegen.llvm.value import Value
@@ -17,6 +16,7 @@ from pellucid.ir.dtype import DataType
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import Broadcast, IntImm, Var
 from pellucid.runtime import abi
+from pellucid.tir.transform.index_ranges import Interval
 
 
 class IntegerDivision(State):

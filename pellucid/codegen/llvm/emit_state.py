@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pellucid.codegen.llvm.emit_failure import fail
-from pellucid.tir.transform.index_ranges import Ranges
 from pellucid.codegen.llvm.text import Block, Function, Module
 from pellucid.codegen.llvm.value import Value
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import Var
 from pellucid.runtime import abi
 from pellucid.tir.function import PrimFunc
+from pellucid.tir.transform.index_ranges import Ranges
 
 
 @dataclass(slots=True)

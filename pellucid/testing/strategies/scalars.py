@@ -75,7 +75,7 @@ def _leaf(
 
 
 def _casts_exactly(source: DataType, target: DataType) -> bool:
-    """Whether casting can be compared bit by bit: not out of fused or rounded floats into integers."""
+    """Whether casting can be compared bit by bit: not from rounded floats into integers."""
     if source.is_float and not target.is_float:
         return source.bits >= 32
     return not (source.is_float and target.bits < source.bits)
