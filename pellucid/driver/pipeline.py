@@ -14,12 +14,14 @@ from pellucid.tir.transform.check_indices import check_indices
 from pellucid.tir.transform.compact_buffer_allocation import compact_buffer_allocation
 from pellucid.tir.transform.convert_blocks_to_opaque import convert_blocks_to_opaque
 from pellucid.tir.transform.flatten_buffer import flatten_buffer
+from pellucid.tir.transform.hoist_reduction_init import hoist_reduction_init
 from pellucid.tir.transform.lower_init_block import lower_init_block
 from pellucid.tir.transform.lower_match_buffer import lower_match_buffer
 from pellucid.tir.transform.lower_opaque_block import lower_opaque_block
 from pellucid.tir.transform.plan_and_update_buffer_allocation_location import (
     plan_and_update_buffer_allocation_location,
 )
+from pellucid.tir.transform.remove_no_op import remove_no_op
 from pellucid.tir.transform.simplify import simplify
 from pellucid.tir.transform.vectorize_loop import vectorize_loop
 
@@ -50,8 +52,12 @@ def lower_stages(*, bounds_check: bool = False) -> list[Stage]:
         flatten_buffer,
         # Indices, bounds and conditions take their simplest form.
         simplify,
+        # The init of a reduction moves in front of its loops.
+        hoist_reduction_init,
         # Vectorized loops become operations on vectors.
         vectorize_loop,
+        # What does nothing goes.
+        remove_no_op,
     ]
     return stages
 

@@ -15,12 +15,14 @@ from pellucid.ir.arithmetic import const
 from pellucid.ir.op import register_op
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import Call, StringImm
+from pellucid.ir.transform import Pass
 from pellucid.ir.visitor import Mutator
 from pellucid.tir.buffer import Buffer, BufferLoad
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.op_math import dtype_of_first
 from pellucid.tir.transform.contract import forbid
 from pellucid.tir.transform.folding import is_op
+from pellucid.tir.transform.passes import stage
 
 CHECK = register_op("tir.check_index", arity=4, pure=False, dtype=dtype_of_first)
 
@@ -66,3 +68,8 @@ def _unchecked(node: Any) -> bool:
 def verify_checked(func: PrimFunc) -> None:
     """Every index of a load is checked."""
     forbid(func, "CheckIndices", "unchecked index", _unchecked)
+
+
+def CheckIndices() -> Pass:
+    """The pass that checks every index when it is used."""
+    return stage("CheckIndices", check_indices)

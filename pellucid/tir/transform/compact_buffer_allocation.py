@@ -19,6 +19,7 @@ from typing import Any
 from pellucid.ir.arithmetic import add, const, mul, sub
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, Range, Var
+from pellucid.ir.transform import Pass
 from pellucid.ir.visitor import Visitor, pre_order
 from pellucid.tir.block import Block
 from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion
@@ -29,6 +30,7 @@ from pellucid.tir.transform.contract import forbid
 from pellucid.tir.transform.folding import Folder
 from pellucid.tir.transform.index_ranges import Ranges
 from pellucid.tir.transform.lane_conflicts import bind_loop
+from pellucid.tir.transform.passes import stage
 from pellucid.tir.transform.vectorize_loop import function_ranges
 
 Window = tuple[PrimExpr, PrimExpr]
@@ -184,3 +186,8 @@ def verify_compact(func: PrimFunc) -> None:
         "block with iteration variables",
         lambda node: isinstance(node, Block) and bool(node.iter_vars),
     )
+
+
+def CompactBufferAllocation() -> Pass:
+    """The pass that makes allocations as small as what is used."""
+    return stage("CompactBufferAllocation", compact_buffer_allocation)

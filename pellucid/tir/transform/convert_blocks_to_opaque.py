@@ -11,6 +11,7 @@ from typing import Any
 
 from pellucid.ir.arithmetic import cast_to
 from pellucid.ir.scalar import Var
+from pellucid.ir.transform import Pass
 from pellucid.ir.visitor import pre_order, uses_var
 from pellucid.tir.block import Block, BlockRealize
 from pellucid.tir.buffer import BufferLoad, BufferRegion, full_region
@@ -18,6 +19,7 @@ from pellucid.tir.function import PrimFunc
 from pellucid.tir.stmt import LetStmt
 from pellucid.tir.transform.contract import forbid
 from pellucid.tir.transform.folding import Folder
+from pellucid.tir.transform.passes import stage
 
 
 class _ToOpaque(Folder):
@@ -72,3 +74,8 @@ def verify_opaque_blocks(func: PrimFunc) -> None:
         "block with iteration variables",
         lambda node: isinstance(node, Block) and bool(node.iter_vars),
     )
+
+
+def ConvertBlocksToOpaque() -> Pass:
+    """The pass that substitutes block variables."""
+    return stage("ConvertBlocksToOpaque", convert_blocks_to_opaque)

@@ -21,12 +21,14 @@ from pellucid.ir.arithmetic import add, cast_to, const, match_types, mul, sub
 from pellucid.ir.dtype import INT32, INT64, DataType
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import Broadcast, IntImm, Ramp
+from pellucid.ir.transform import Pass
 from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.op_stack import stack_array
 from pellucid.tir.stmt import Allocate, BufferStore, DeclBuffer
 from pellucid.tir.transform.contract import forbid
 from pellucid.tir.transform.folding import Folder, is_op
+from pellucid.tir.transform.passes import stage
 
 _PACKED = ("tir.call_packed", "tir.call_cpacked")
 
@@ -251,3 +253,8 @@ def _is_deep(node: Any) -> bool:
 def verify_flat(func: PrimFunc) -> None:
     """Accesses go to flat buffers, and allocations have one extent."""
     forbid(func, "FlattenBuffer", "access to a buffer that is not flat", _is_deep)
+
+
+def FlattenBuffer() -> Pass:
+    """The pass that makes buffers one-dimensional."""
+    return stage("FlattenBuffer", flatten_buffer)

@@ -15,11 +15,13 @@ from typing import Any
 from pellucid.ir.arithmetic import logical_and
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import EQ, IntImm, IterVar
+from pellucid.ir.transform import Pass
 from pellucid.ir.visitor import Mutator
 from pellucid.tir.block import Block
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.stmt import IfThenElse, seq
 from pellucid.tir.transform.contract import forbid
+from pellucid.tir.transform.passes import stage
 
 
 class _LowerInit(Mutator):
@@ -61,3 +63,8 @@ def verify_no_init(func: PrimFunc) -> None:
         "block with an init",
         lambda node: isinstance(node, Block) and node.init is not None,
     )
+
+
+def LowerInitBlock() -> Pass:
+    """The pass that turns inits into conditions."""
+    return stage("LowerInitBlock", lower_init_block)

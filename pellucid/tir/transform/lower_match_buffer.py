@@ -13,6 +13,7 @@ from typing import Any
 from pellucid.ir.arithmetic import add, mul
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, Range, Var
+from pellucid.ir.transform import Pass
 from pellucid.support.errors import PassError, UnsupportedError
 from pellucid.tir.block import Block
 from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion, MatchBufferRegion, strides_of
@@ -21,6 +22,7 @@ from pellucid.tir.op_calls import address_of
 from pellucid.tir.stmt import BufferStore
 from pellucid.tir.transform.contract import forbid
 from pellucid.tir.transform.folding import Folder
+from pellucid.tir.transform.passes import stage
 
 
 class _LowerMatch(Folder):
@@ -128,3 +130,8 @@ def verify_no_match_buffer(func: PrimFunc) -> None:
         "block with match buffers",
         lambda node: isinstance(node, Block) and bool(node.match_buffers),
     )
+
+
+def LowerMatchBuffer() -> Pass:
+    """The pass that removes views of regions."""
+    return stage("LowerMatchBuffer", lower_match_buffer)

@@ -14,6 +14,7 @@ from pellucid.ir.arithmetic import add, cast_to, const, floormod, mul, sub
 from pellucid.ir.attrs import Attrs
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, StringImm
+from pellucid.ir.transform import Pass
 from pellucid.support.errors import UnsupportedError
 from pellucid.tir.block import Block, BlockRealize, is_true
 from pellucid.tir.buffer import Buffer
@@ -29,6 +30,7 @@ from pellucid.tir.stmt import (
 )
 from pellucid.tir.transform.contract import forbid
 from pellucid.tir.transform.folding import Folder, keep_loop
+from pellucid.tir.transform.passes import stage
 
 
 class _LowerOpaque(Folder):
@@ -113,3 +115,8 @@ def verify_no_block(func: PrimFunc) -> None:
         "block",
         lambda node: isinstance(node, Block | BlockRealize | BufferRealize),
     )
+
+
+def LowerOpaqueBlock() -> Pass:
+    """The pass that removes blocks."""
+    return stage("LowerOpaqueBlock", lower_opaque_block)

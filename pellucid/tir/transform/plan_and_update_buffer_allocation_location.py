@@ -19,6 +19,7 @@ from pellucid.ir.arithmetic import const
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import EQ, And, IntImm, Var
 from pellucid.ir.structural import structural_equal
+from pellucid.ir.transform import Pass
 from pellucid.ir.visitor import Mutator, Visitor
 from pellucid.support.errors import PassError
 from pellucid.tir.block import Block, BlockRealize, is_true
@@ -35,6 +36,7 @@ from pellucid.tir.transform.alloc_accesses import (
 )
 from pellucid.tir.transform.index_ranges import Ranges
 from pellucid.tir.transform.lane_conflicts import bind_loop
+from pellucid.tir.transform.passes import stage
 from pellucid.tir.transform.vectorize_loop import function_ranges
 
 _BY_MEANING = (ForKind.PARALLEL, ForKind.VECTORIZED, ForKind.THREAD_BINDING)
@@ -398,3 +400,10 @@ def verify_allocation_location(func: PrimFunc) -> None:
             "After PlanAndUpdateBufferAllocationLocation no allocation can move inwards.",
             found=names,
         )
+
+
+def PlanAndUpdateBufferAllocationLocation() -> Pass:
+    """The pass that moves allocations to where they are needed."""
+    return stage(
+        "PlanAndUpdateBufferAllocationLocation", plan_and_update_buffer_allocation_location
+    )

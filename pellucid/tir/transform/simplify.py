@@ -15,6 +15,7 @@ from pellucid.arith.analyzer import Analyzer
 from pellucid.ir.arithmetic import logical_not
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import And, IntImm, Or, Range, Var
+from pellucid.ir.transform import Pass
 from pellucid.ir.visitor import pre_order
 from pellucid.tir.block import BlockRealize
 from pellucid.tir.buffer import BufferLoad
@@ -23,6 +24,7 @@ from pellucid.tir.stmt import BufferStore, Evaluate, ForKind, IfThenElse, Stmt
 from pellucid.tir.transform.folding import Folder, is_op, keep_loop
 from pellucid.tir.transform.index_ranges import MAX_EXTENT, Ranges
 from pellucid.tir.transform.lane_conflicts import bind_loop
+from pellucid.tir.transform.passes import stage
 
 _LARGE = 1 << 31
 
@@ -189,4 +191,6 @@ def simplify(func: PrimFunc) -> PrimFunc:
     return func.with_body(_Simplify(analyzer, ranges).visit(func.body))
 
 
-__all__ = ["known_of", "simplify", "simplify_statement"]
+def Simplify() -> Pass:
+    """The pass that simplifies indices, bounds and conditions."""
+    return stage("Simplify", simplify)

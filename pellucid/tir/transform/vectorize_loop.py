@@ -37,6 +37,7 @@ from pellucid.ir.scalar import (
     Sub,
     Var,
 )
+from pellucid.ir.transform import Pass
 from pellucid.tir.buffer import Buffer, BufferLoad
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.op_calls import pointer_of
@@ -58,6 +59,7 @@ from pellucid.tir.transform.folding import Folder, fold_substitute, keep_loop, r
 from pellucid.tir.transform.fresh_copy import fresh_copy
 from pellucid.tir.transform.index_ranges import MAX_EXTENT, Ranges
 from pellucid.tir.transform.lane_conflicts import bind_loop, lane_conflict
+from pellucid.tir.transform.passes import stage
 
 MAX_LANES = 64
 REFUSED = "vectorize_refused"
@@ -477,6 +479,18 @@ def vectorize_loop(func: PrimFunc) -> PrimFunc:
     return func.with_body(_Vectorize(function_ranges(func)).visit(func.body))
 
 
+class _Serialize(Folder):
+    def visit_for_(self, node: Any) -> Any:
+        """A loop."""
+        new = self.visit_default(node)
+        return new.replace(kind=ForKind.SERIAL) if new.kind == ForKind.VECTORIZED else new
+
+
+def serialize_vectorized(func: PrimFunc) -> PrimFunc:
+    """The function with vectorized loops made serial."""
+    return func.with_body(_Serialize().visit(func.body))
+
+
 def verify_no_vectorized(func: PrimFunc) -> None:
     """No loop is vectorized."""
     forbid(
@@ -485,3 +499,10 @@ def verify_no_vectorized(func: PrimFunc) -> None:
         "vectorized loop",
         lambda node: isinstance(node, For) and node.kind == ForKind.VECTORIZED,
     )
+
+
+def VectorizeLoop(enable_vectorize: bool = True) -> Pass:
+    """The pass that turns vectorized loops into vector operations (without `enable_vectorize`:
+    into serial loops).
+    """
+    return stage("VectorizeLoop", vectorize_loop if enable_vectorize else serialize_vectorized)
