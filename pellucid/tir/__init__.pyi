@@ -167,3 +167,5 @@ from .stmt import SeqStmt as SeqStmt
 from .stmt import Stmt as Stmt
 from .stmt import While as While
 from .stmt_functor import renew_defs as renew_defs
+from .stmt_functor import stmt_list as stmt_list
+from .stmt_functor import stmt_seq as stmt_seq

@@ -13,7 +13,7 @@ from pellucid.tir.block import Block
 from pellucid.tir.buffer import Buffer, BufferLoad, MatchBufferRegion
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.functor import StmtExprMutator
-from pellucid.tir.stmt import BufferRealize, BufferStore, Stmt
+from pellucid.tir.stmt import BufferRealize, BufferStore, SeqStmt, Stmt, seq
 
 F = TypeVar("F", bound=Node)
 
@@ -200,6 +200,16 @@ def renew_defs(func: F) -> F:
     Needed wherever one function is used twice: variables and buffers belong to one place.
     """
     return _Renewal().visit(func)
+
+
+def stmt_seq(*args: Any) -> Stmt:
+    """The statements (or lists of them) one after another, flat; a single one stays itself."""
+    return seq(*args)
+
+
+def stmt_list(stmt: Stmt) -> list[Stmt]:
+    """The statements of a sequence, or the single statement."""
+    return list(stmt.seq) if isinstance(stmt, SeqStmt) else [stmt]
 
 
 def buffers_used(node: Node) -> list[Buffer]:
