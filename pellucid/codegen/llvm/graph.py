@@ -116,7 +116,7 @@ class GraphEmitter(GraphBranches):
             name = abi.PACKED_HANDLES_PREFIX + self.graph.name
             kind = f"[{len(self.packed)} x ptr]"
             self.module.global_value(
-                name, kind, "zeroinitializer", align=8, constant=False, linkage="dso_local"
+                name, kind, "zeroinitializer", align=8, constant=False, linkage=""
             )
 
     def step(self, step: Step) -> None:
@@ -200,7 +200,7 @@ def _const(self: GraphEmitter, step: plan.Const) -> None:
             "zeroinitializer",
             align=8,
             constant=False,
-            linkage="dso_local",
+            linkage="",
         )
     table = Value("ptr", f"@{abi.CONSTANTS_SYMBOL}")
     pointer = f.load("ptr", at(f, table, 8 * step.index), 8)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from pellucid.codegen.llvm.emit_failure import fail
 from pellucid.codegen.llvm.emit_parallel import KernelEmitter
-from pellucid.codegen.llvm.emit_ranges import MAX_EXTENT
+from pellucid.tir.transform.index_ranges import MAX_EXTENT
 from pellucid.codegen.llvm.emit_state import Shared
 from pellucid.codegen.llvm.entry import EntryChecks, ScalarArgument, TensorArgument
 from pellucid.codegen.llvm.graph_values import declare
