@@ -169,8 +169,7 @@ class _Checker(Visitor):
             )
         raise self.error(
             f"the variable {var.name!r} is not defined.",
-            cure="make it a parameter, or a dimension of a parameter's shape "
-            "(an expression such as n + 1 defines nothing)",
+            cure="make it a parameter, or a whole dimension of a parameter's shape",
         )
 
     def use_buffer(self, buffer: Buffer) -> None:
@@ -269,7 +268,7 @@ class _Checker(Visitor):
         params = getattr(self.module[var], "params", ())
         if len(params) != len(call.args):
             raise self.error(
-                f"the function {var.name_hint!r} is called with the wrong number of arguments.",
+                f"the call of {var.name_hint!r} has the wrong number of arguments.",
                 call,
                 expected=str(len(params)),
                 found=str(len(call.args)),
