@@ -11,7 +11,6 @@ from collections.abc import Mapping
 
 from pellucid.codegen.llvm.emit_failure import fail
 from pellucid.codegen.llvm.emit_parallel import KernelEmitter
-from pellucid.tir.transform.index_ranges import MAX_EXTENT
 from pellucid.codegen.llvm.emit_state import Shared
 from pellucid.codegen.llvm.entry import EntryChecks, ScalarArgument, TensorArgument
 from pellucid.codegen.llvm.graph_values import declare
@@ -25,6 +24,7 @@ from pellucid.runtime import abi
 from pellucid.runtime.kernel import Kernel
 from pellucid.runtime.signature import ScalarSpec, Signature, TensorSpec
 from pellucid.tir.function import PrimFunc
+from pellucid.tir.transform.index_ranges import MAX_EXTENT
 
 
 def emit_kernel(
