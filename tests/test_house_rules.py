@@ -425,7 +425,7 @@ def test_ignores_name_their_rule() -> None:
 
 
 def test_comments_are_no_banners_and_no_notes_to_self() -> None:
-    banner = re.compile(r"^\s*#\s*([-=#*_~─═]\s*){5,}")
+    banner = re.compile(r"^\s*#\s*([-=#*_~─═]\s*){3,}")
     note = re.compile(r"#.*\b(TODO|FIXME|XXX|HACK)\b")
     problems = [
         f"{each.path}:{number} {line.strip()}"

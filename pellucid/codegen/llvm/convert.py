@@ -99,7 +99,7 @@ def _native(f: Function, value: Value, a: Scalar, b: Scalar, type_: str) -> Valu
     return f.cast("sext" if signed else "zext", value, type_)
 
 
-# ---- small floats
+# Small floats
 
 
 def _from_small(f: Function, value: Value, a: Scalar, b: Scalar, count: int) -> Value:
@@ -242,7 +242,7 @@ def _shrink(f: Function, value: Value, form: SmallFormat, width: int) -> Value:
     return f.cast("trunc", f.lor(code, sign), vector(f"i{width}", count))
 
 
-# ---- registers and memory
+# Registers and memory
 
 
 def to_memory(f: Function, value: Value, dtype: str) -> Value:

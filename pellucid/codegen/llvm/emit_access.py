@@ -30,7 +30,7 @@ WIDEST_STRIDE = 4
 class AccessEmitter(ExprEmitter):
     """The part of the emitter that reads and writes memory."""
 
-    # ---- addresses
+    # Addresses
 
     def pointer(self, buffer: Buffer) -> Value:
         """Where a buffer's first element is."""
@@ -55,7 +55,7 @@ class AccessEmitter(ExprEmitter):
         """`base` plus `index` elements of `count` lanes."""
         return self.f.gep(element, base, self.f.mul(index, count))
 
-    # ---- loads
+    # Loads
 
     def load(self, expr: Any) -> Value:
         """A BufferLoad."""
@@ -186,7 +186,7 @@ class AccessEmitter(ExprEmitter):
         loaded = self.f.gather(type_, places, alignment(dtype), active, zero)
         return from_memory(self.f, loaded, dtype)
 
-    # ---- stores
+    # Stores
 
     def store(self, statement: BufferStore) -> None:
         """A BufferStore: the value first, then where it goes."""

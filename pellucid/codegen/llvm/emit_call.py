@@ -47,7 +47,7 @@ class CallEmitter(AccessEmitter):
         result = math.result_dtype(name, source)
         return convert(self.f, value, result, expr.dtype)
 
-    # ---- bits
+    # Bits
 
     def bitwise(self, expr: Any) -> Value:
         """bitwise_and, bitwise_or, bitwise_xor."""
@@ -178,7 +178,7 @@ class CallEmitter(AccessEmitter):
 
         return self.in_float(dtype, operation, expr.a, expr.b)
 
-    # ---- pointers
+    # Pointers
 
     def address_of(self, expr: Any) -> Value:
         """The address of an element."""
@@ -202,7 +202,7 @@ class CallEmitter(AccessEmitter):
         self.f.prefetch(self.expr(pointer), write=bool(numbers[0]), locality=numbers[1])
         return self.nothing(expr)
 
-    # ---- functions from elsewhere
+    # Functions from elsewhere
 
     def external(self, expr: Any) -> Value:
         """call_extern and call_pure_extern: a C function."""

@@ -73,7 +73,7 @@ class ExprEmitter(IntegerDivision):
             raise InternalError(f"the emitter knows no {type(expr).__name__}")
         return rule(self, expr)
 
-    # ---- leaves
+    # Leaves
 
     def constant(self, expr: Any) -> Value:
         """An integer, bool, float or null constant."""
@@ -97,7 +97,7 @@ class ExprEmitter(IntegerDivision):
             return self.f.cast("trunc", binding.wide, register_type(var.dtype))
         return binding.value
 
-    # ---- integers of index expressions, in 64 bits
+    # Integers of index expressions, in 64 bits
 
     def index(self, expr: PrimExpr) -> Value:
         """A scalar integer expression as an i64 with its value."""
@@ -163,7 +163,7 @@ class ExprEmitter(IntegerDivision):
             for atom, _ in form.terms
         )
 
-    # ---- arithmetic
+    # Arithmetic
 
     def arithmetic(self, expr: Any) -> Value:
         """Add, Sub, Mul, and Div of floats."""
@@ -257,7 +257,7 @@ class ExprEmitter(IntegerDivision):
             return chosen
         return self.f.select(self.f.fcmp("uno", a, a), a, chosen)
 
-    # ---- comparisons and logic
+    # Comparisons and logic
 
     def comparison(self, expr: Any) -> Value:
         """EQ, NE, LT, LE, GT, GE."""
@@ -356,7 +356,7 @@ class ExprEmitter(IntegerDivision):
             return self.is_cheap(expr.args[0])
         return False
 
-    # ---- conversions and vectors
+    # Conversions and vectors
 
     def cast(self, expr: Any) -> Value:
         """Cast."""

@@ -80,7 +80,7 @@ class State:
         """The module that the function is part of."""
         return self.shared.module
 
-    # ---- variables
+    # Variables
 
     def bind(self, var: Var, value: Value, *, private: bool = False) -> None:
         """Give a variable its value, in a register of its dtype."""
@@ -92,7 +92,7 @@ class State:
         self.depth += 1
         self.vars[var] = Binding(None, value, self.depth)
 
-    # ---- values known in the present region of straight-line code
+    # Values known in the present region of straight-line code
 
     @contextmanager
     def region(self) -> Generator[None]:
@@ -114,7 +114,7 @@ class State:
         self._caches[-1][key] = value
         return value
 
-    # ---- leaving the function
+    # Leaving the function
 
     @contextmanager
     def on_exit(self, release: Callable[[], None]) -> Generator[None]:

@@ -45,7 +45,7 @@ class StmtEmitter(PackedEmitter):
             raise InternalError(f"the emitter knows no {type(statement).__name__}")
         rule(self, statement)
 
-    # ---- loops
+    # Loops
 
     def loop(self, loop: Any) -> None:
         """A loop of any kind."""
@@ -110,7 +110,7 @@ class StmtEmitter(PackedEmitter):
         f.branch(head)
         f.start(done)
 
-    # ---- choices and names
+    # Choices and names
 
     def choice(self, statement: Any) -> None:
         """IfThenElse."""
@@ -173,7 +173,7 @@ class StmtEmitter(PackedEmitter):
         """AttrStmt: the facts known here are hints."""
         self.run(statement.body)
 
-    # ---- memory
+    # Memory
 
     def store_statement(self, statement: Any) -> None:
         """BufferStore."""
@@ -274,7 +274,7 @@ class StmtEmitter(PackedEmitter):
         self.bind(statement.buffer_var, place, private=True)
         self.run(statement.body)
 
-    # ---- other loop functions
+    # Other loop functions
 
     def call_function(self, expr: Any) -> Value:
         """A call of another loop function of the module."""

@@ -45,7 +45,7 @@ class Instructions:
         """The instruction `text` without a result."""
         self.lines.append(f"  {text}")
 
-    # ---- constants
+    # Constants
 
     def iconst(self, type_: str, value: int) -> Value:
         """The integer `value` in `type_`; in every lane of a vector type (wrapped to its bits)."""
@@ -66,7 +66,7 @@ class Instructions:
         """Any constant text as a value, such as `poison`, `zeroinitializer`, `true`."""
         return Value(type_, text)
 
-    # ---- arithmetic
+    # Arithmetic
 
     def binary(self, op: str, a: Value, b: Value) -> Value:
         """`op a, b`, `op` with its flags, such as "add nsw", "fmul contract"; one type."""
@@ -165,7 +165,7 @@ class Instructions:
             "xor", a, self.iconst(a.type, -1) if a.type != "i1" else Value("i1", "true", 1)
         )
 
-    # ---- comparisons and choice
+    # Comparisons and choice
 
     def icmp(self, predicate: str, a: Value, b: Value | int) -> Value:
         """Integer or pointer comparison: "eq", "ne", "slt", "sle", "sgt", "sge", "ult" ..."""
@@ -191,7 +191,7 @@ class Instructions:
             raise InternalError(f"select wants one type, and has {a.type} and {b.type}.")
         return self.emit(a.type, f"select {condition}, {a}, {b}")
 
-    # ---- conversions
+    # Conversions
 
     def cast(self, op: str, value: Value, type_: str) -> Value:
         """`op` is "trunc", "zext", "sext", "sitofp", "fptrunc", "bitcast", "ptrtoint" ...
@@ -207,7 +207,7 @@ class Instructions:
             return self.iconst(type_, number)
         return self.emit(type_, f"{op} {value} to {type_}")
 
-    # ---- calls
+    # Calls
 
     def call(
         self,
@@ -266,7 +266,7 @@ class Instructions:
             return Value("void", "")
         return self.emit(ret, call)
 
-    # ---- atomics
+    # Atomics
 
     def atomic_rmw(self, op: str, pointer: Value, value: Value, order: str = "seq_cst") -> Value:
         """Read, change with `op` ("add", "xchg", "umax" ...), write; gives the old value."""

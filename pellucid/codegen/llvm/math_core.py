@@ -69,7 +69,7 @@ class Kit:
         self.mask = vector("i1", lanes)
         self.target = f.module.target
 
-    # ---- constants and bits
+    # Constants and bits
 
     def c(self, value: float) -> Value:
         """A constant."""
@@ -95,7 +95,7 @@ class Kit:
         """`x`, turned over where the integer `sign` has the sign bit."""
         return self.from_bits(self.f.lxor(self.bits(x), sign))
 
-    # ---- arithmetic
+    # Arithmetic
 
     def add(self, a: Value, b: Value) -> Value:
         """Sum."""
@@ -182,7 +182,7 @@ class Kit:
             rest = self.fma(self.neg(quotient), under[1], rest)
         return self.fma(rest, inverse, quotient)
 
-    # ---- choice
+    # Choice
 
     def compare(self, predicate: str, a: Value, b: Value | float) -> Value:
         """Comparison with a value or a constant."""
@@ -206,7 +206,7 @@ class Kit:
         """`x` cut to [low, high]; NaN stays NaN."""
         return self.at_least(self.at_most(x, high), low)
 
-    # ---- exponents
+    # Exponents
 
     def magic(self) -> Value:
         """1.5 · 2^mantissa: added to a small number, it leaves it rounded to even in low bits."""
@@ -272,7 +272,7 @@ class Kit:
         name = f"llvm.x86.avx512.mask.scalef.p{'d' if self.double else 's'}.{width}"
         return self.f.intrinsic(name, x.type, operands, ())
 
-    # ---- the other format
+    # The other format
 
     def widened(self) -> Kit:
         """The kit of float64 with the same lanes, in the same function."""

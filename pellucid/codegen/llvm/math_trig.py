@@ -28,7 +28,7 @@ _INFINITY = float("inf")
 _LIMIT = {"float32": 2.0**16, "float64": 2.0**20}
 
 
-# ---- reduction
+# Reduction
 
 
 def _reduce(k: Kit, x: Value) -> tuple[Value, Value, Value]:
@@ -201,7 +201,7 @@ def _as_pair(k: Kit, value: Value) -> tuple[Value, Value]:
     return k.xor_sign(r, flip), k.xor_sign(error, flip)
 
 
-# ---- sine and cosine
+# Sine and cosine
 
 
 Pair = tuple[Value, Value]
@@ -265,7 +265,7 @@ def tan(k: Kit, x: Value) -> Value:
     return k.select(k.compare("oeq", x, 0.0), x, result)
 
 
-# ---- inverse functions
+# Inverse functions
 
 
 def _arc(k: Kit, a: Value, b: Value) -> tuple[Value, Value]:

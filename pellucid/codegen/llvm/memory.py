@@ -17,7 +17,7 @@ from pellucid.support.errors import InternalError
 class Memory(Instructions):
     """The part of `Function` that emits memory accesses, addresses and vector operations."""
 
-    # ---- memory
+    # Memory
 
     def load(self, type_: str, pointer: Value, align: int, metadata: str = "") -> Value:
         """A value of `type_` from `pointer`."""
@@ -138,7 +138,7 @@ class Memory(Instructions):
         name = self.module.declare("llvm.prefetch.p0", "void", ["ptr", "i32", "i32", "i32"])
         self.do(f"call void @{name}({pointer}, i32 {int(write)}, i32 {locality}, i32 1)")
 
-    # ---- vectors
+    # Vectors
 
     def all_true(self, count: int) -> Value:
         """A mask of `count` lanes, all true."""

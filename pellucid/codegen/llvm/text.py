@@ -51,7 +51,7 @@ class Function(Memory):
         self.current = entry
         self.lines = entry.lines
 
-    # ---- blocks
+    # Blocks
 
     def block(self, hint: str = "b") -> Block:
         """A new block, not yet part of the text; `start` it to emit into it."""
@@ -122,7 +122,7 @@ class Function(Memory):
         self._allocas.append(f"  {name} = alloca {array}, align {align}")
         return Value("ptr", name)
 
-    # ---- structured control flow
+    # Structured control flow
 
     @contextmanager
     def loop(

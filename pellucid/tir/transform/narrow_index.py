@@ -50,7 +50,7 @@ class IndexNarrower(Folder):
         self.force = force
         self.narrowed: dict[Var, Var] = {}
 
-    # ---- expressions
+    # Expressions
 
     def fits(self, expr: PrimExpr) -> bool:
         """Whether an int64 expression may be computed in 32 bits."""
@@ -99,7 +99,7 @@ class IndexNarrower(Folder):
             return cast_to(node.dtype, narrow)
         return super().visit_cast_(node)
 
-    # ---- definitions
+    # Definitions
 
     def redefine(self, var: Var, fits: bool) -> Var:
         """A loop or block variable, in int32 where it fits."""
@@ -173,7 +173,7 @@ class IndexNarrower(Folder):
         ]
         return BlockRealize(values, self.visit(node.predicate), block, span=node.span)
 
-    # ---- accesses
+    # Accesses
 
     def visit_buffer_load_(self, node: Any) -> Any:
         """The indices of a load."""

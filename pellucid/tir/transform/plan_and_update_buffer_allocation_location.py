@@ -79,7 +79,7 @@ class _Privacy:
             self.covered(position) for position, use in enumerate(self.uses) if not use.stores
         )
 
-    # ---- different iterations touch different elements
+    # Different iterations touch different elements
 
     def disjoint(self) -> bool:
         """Whether some dimension keeps the iterations apart."""
@@ -118,7 +118,7 @@ class _Privacy:
         free = {v for use in self.uses for index in use.indices or () for v in _vars(index)}
         return (free - inside) | known
 
-    # ---- what is read was written before, in the same iteration
+    # What is read was written before, in the same iteration
 
     def covered(self, position: int) -> bool:
         """Whether an earlier store of the same iteration wrote all that a load reads."""

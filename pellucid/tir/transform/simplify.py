@@ -35,7 +35,7 @@ class _Simplify(Folder):
         self.analyzer = analyzer
         self.ranges = ranges
 
-    # ---- what may be simplified
+    # What may be simplified
 
     def is_safe(self, expr: PrimExpr) -> bool:
         """Whether no step of an integer or bool expression can wrap."""
@@ -63,7 +63,7 @@ class _Simplify(Folder):
             return expr if a is expr.a and b is expr.b else type(expr)(a, b)
         return expr
 
-    # ---- where it happens
+    # Where it happens
 
     def visit_for_(self, node: Any) -> Any:
         """A loop: its variable is in its range inside."""

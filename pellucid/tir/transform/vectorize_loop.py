@@ -85,7 +85,7 @@ class _Lanes(Folder):
         # Memory that each lane has for itself.
         self.private: set[Var] = set()
 
-    # ---- values
+    # Values
 
     def wide(self, value: PrimExpr) -> PrimExpr:
         """A value in every lane."""
@@ -211,7 +211,7 @@ class _Lanes(Folder):
         self.replaced[var] = new
         return new
 
-    # ---- calls
+    # Calls
 
     def visit_call_(self, node: Any) -> Any:
         """Elementwise intrinsics work on vectors; other calls must be the same for all lanes."""
@@ -258,7 +258,7 @@ class _Lanes(Folder):
             value = self.wide(value)
         return Call(value.dtype, node.op, (value, limit, where, flag))
 
-    # ---- memory
+    # Memory
 
     def visit_buffer_load_(self, node: Any) -> Any:
         """A load; under a mask only active lanes read."""
@@ -312,7 +312,7 @@ class _Lanes(Folder):
             )
         return DeclBuffer(self.replaced.get(buffer, buffer), self.visit(node.body))
 
-    # ---- statements
+    # Statements
 
     def uniform(self, expr: PrimExpr, what: str) -> PrimExpr:
         """An expression that must be the same for all lanes."""
