@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.codegen.llvm.compile import CompiledObject, compile_module
-from pellucid.codegen.llvm.emit_support import problems, refuse
+from pellucid.codegen.llvm.emit_support import problems, refuse, require_extern
 from pellucid.codegen.llvm.kernel import emit_kernel
 from pellucid.codegen.llvm.text import Module
 from pellucid.driver.pipeline import lower
@@ -21,6 +21,7 @@ from pellucid.runtime.executable import Executable
 from pellucid.runtime.kernel import Kernel, TargetInfo
 from pellucid.support.errors import TypeMismatchError, UnsupportedError
 from pellucid.target import Target
+from pellucid.tir.analysis.well_formed import assert_well_formed
 from pellucid.tir.function import PrimFunc
 
 
@@ -74,12 +75,18 @@ def build_kernels(
 ) -> CompiledKernels:
     """Lower and emit all loop functions of a module; other functions are left to the caller."""
     machine = target if isinstance(target, Target) else Target(target)
+    for var, func in mod.items():
+        if isinstance(func, PrimFunc):
+            assert_well_formed(func, var.name_hint, mod)
     lowered = lower(mod, bounds_check=bounds_check)
     functions = {var.name_hint: func for var, func in lowered.items() if isinstance(func, PrimFunc)}
     found: list[str] = []
     for key, func in functions.items():
         found += problems(func, key, functions)
     refuse(found)
+    if machine.is_host:
+        for key, func in functions.items():
+            require_extern(func, key)
     module = Module(machine, name)
     kernels: dict[str, Kernel] = {}
     for key, func in functions.items():

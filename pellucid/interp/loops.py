@@ -27,7 +27,7 @@ from pellucid.support.errors import ArgumentError, InterpreterError, RunError, U
 from pellucid.support.recursion import allow_deep_recursion
 from pellucid.tir import stmt as tir
 from pellucid.tir.block import BlockRealize
-from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion
+from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion, full_region
 from pellucid.tir.function import PrimFunc
 
 
@@ -429,7 +429,36 @@ def packed_function(name: str) -> Callable[..., Any]:
 
 def _call_packed(self: LoopInterpreter, expr: ir.Call) -> Any:
     name, *args = expr.args
-    return packed_function(name.value)(*[self.argument(arg) for arg in args])
+    given = [self.region_array(full_region(a)) if isinstance(a, Buffer) else a for a in args]
+    return packed_function(name.value)(
+        *[each if isinstance(each, np.ndarray) else self.argument(each) for each in given]
+    )
+
+
+def _stack_array(self: LoopInterpreter, expr: ir.Call) -> np.ndarray[Any, Any]:
+    data, shape, strides, _, like, offset = expr.args
+    pointer = self.eval(data)
+    storage = _storage_as(pointer.storage, like.dtype)
+    extents = tuple([self.integer(each) for each in shape.args])
+    steps = compact_strides(extents)
+    if isinstance(strides, ir.Call):
+        steps = tuple([self.integer(each) for each in strides.args])[-len(extents) :]
+    size = storage.values.itemsize
+    start = storage.values[pointer.offset + self.integer(offset) :]
+    return np.lib.stride_tricks.as_strided(start, extents, [s * size for s in steps])
+
+
+def _check_index(self: LoopInterpreter, expr: ir.Call) -> Any:
+    index, extent, where, active = expr.args
+    value, limit = self.eval(index), self.integer(extent)
+    bad = np.logical_and(self.eval(active), (np.asarray(value) < 0) | (np.asarray(value) >= limit))
+    if np.any(bad):
+        raise InterpreterError(
+            f"{where.value}: an index is out of bounds.",
+            expected=f"0 <= index < {limit}",
+            found=repr(value),
+        )
+    return value
 
 
 def _address_of(self: LoopInterpreter, expr: ir.Call) -> Pointer:
@@ -454,6 +483,8 @@ _MEMORY_CALLS: dict[str, Callable[[LoopInterpreter, Any], Any]] = {
     "tir.call_cpacked": _call_packed,
     "tir.address_of": _address_of,
     "tir.tvm_access_ptr": _access_ptr,
+    "tir.tvm_stack_make_array": _stack_array,
+    "tir.check_index": _check_index,
     "tir.assume": _no_effect,
     "tir.prefetch": _no_effect,
     "tir.tvm_storage_sync": _no_effect,

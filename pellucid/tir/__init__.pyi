@@ -2,6 +2,7 @@ from . import analysis as analysis
 from . import functor as functor
 from . import op as op
 from . import stmt_functor as stmt_functor
+from . import transform as transform
 from .block import Block as Block
 from .block import BlockRealize as BlockRealize
 from .buffer import Buffer as Buffer

@@ -6,6 +6,7 @@ place.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from pellucid.ir import scalar as ir
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.op import Op
 from pellucid.ir.visitor import pre_order
-from pellucid.support.errors import UnsupportedError
+from pellucid.support.errors import RegistryError, UnsupportedError
 from pellucid.tir import stmt as tir
 from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion
 from pellucid.tir.function import PrimFunc
@@ -40,7 +41,6 @@ HINTS = frozenset(
         "virtual_thread",
     }
 )
-_THREADS = ("blockIdx", "threadIdx", "vthread")
 
 
 def _call_problem(call: ir.Call, functions: Mapping[str, PrimFunc]) -> str | None:
@@ -60,6 +60,8 @@ def _call_problem(call: ir.Call, functions: Mapping[str, PrimFunc]) -> str | Non
 def _callee_problem(name: str, callee: PrimFunc, call: ir.Call) -> str | None:
     if len(callee.params) != len(call.args):
         return f"{name!r} takes {len(callee.params)} arguments, and is called with {len(call.args)}"
+    if any(_is_packed(node) for node in pre_order(callee.body)):
+        return f"{name!r} is called from a loop function, and calls packed functions"
     for buffer in callee.buffers:
         for extent in (*buffer.shape, *buffer.strides):
             free = isinstance(extent, ir.Var) and extent not in callee.params
@@ -68,18 +70,20 @@ def _callee_problem(name: str, callee: PrimFunc, call: ir.Call) -> str | None:
     return None
 
 
+def _is_packed(node: Any) -> bool:
+    return isinstance(node, ir.Call) and getattr(node.op, "name", "") == "tir.call_packed"
+
+
 def _statement_problem(node: Any) -> str | None:
     if isinstance(node, tir.For) and node.kind == ForKind.THREAD_BINDING:
         tag = node.thread_binding.thread_tag if node.thread_binding is not None else "a thread axis"
         return f"the loop {node.loop_var.name!r} is bound to {tag}, which a processor has not"
     if isinstance(node, tir.AttrStmt):
         key = node.attr_key
-        if key in ("thread_extent",):
+        if key == "thread_extent":
             return f"{key!r} launches threads, which a processor has not"
         if not key.startswith("pragma_") and key not in HINTS:
             return f"the attribute {key!r} is not known"
-    if isinstance(node, tir.While | tir.For | tir.SeqStmt | tir.IfThenElse | tir.Evaluate):
-        return None
     return None
 
 
@@ -126,6 +130,27 @@ def problems(func: PrimFunc, name: str, functions: Mapping[str, PrimFunc]) -> li
     for what in _returns_in_parallel(func):
         found.setdefault(f"{name}: {what}")
     return list(found)
+
+
+def extern_names(func: PrimFunc) -> list[str]:
+    """The C functions that a function calls."""
+    found: dict[str, None] = {}
+    for node in pre_order(func.body):
+        name = node.op.name if isinstance(node, ir.Call) and isinstance(node.op, Op) else ""
+        if name in ("tir.call_extern", "tir.call_pure_extern", "tir.call_cpacked"):
+            found.setdefault(node.args[0].value)
+    return list(found)
+
+
+def require_extern(func: PrimFunc, name: str) -> None:
+    """Raise a `RegistryError` for a C function that this process does not have."""
+    process = ctypes.CDLL(None)
+    for symbol in extern_names(func):
+        if not hasattr(process, symbol):
+            raise RegistryError(
+                f"{name} calls the C function {symbol!r}, which this process does not have.",
+                cure="load its library first: ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)",
+            )
 
 
 def refuse(found: list[str]) -> None:

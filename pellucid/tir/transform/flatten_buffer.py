@@ -145,10 +145,13 @@ class _Flatten(Folder):
     visit_allocate_const_ = visit_allocate_
 
     def visit_call_(self, node: Any) -> Any:
-        """Tensors for packed functions."""
-        if not is_op(node, *_PACKED):
+        """Tensors for packed functions; elsewhere a region is the vector of its elements."""
+        if is_op(node, *_PACKED):
+            args = [self.argument(each) for each in node.args]
+        elif any(isinstance(each, BufferRegion) for each in node.args):
+            args = [self.visit(_value(each)) for each in node.args]
+        else:
             return super().visit_call_(node)
-        args = [self.argument(each) for each in node.args]
         if all(a is b for a, b in zip(args, node.args, strict=True)):
             return node
         return node.replace(args=args)
@@ -163,6 +166,10 @@ class _Flatten(Folder):
             shape = [each.extent for each in region.region]
             return stack_array(region.buffer, lows, shape)
         return self.visit(arg)
+
+
+def _value(arg: Any) -> Any:
+    return arg.asobject() if isinstance(arg, BufferRegion) else arg
 
 
 def _product(values: Any) -> PrimExpr:
