@@ -179,6 +179,13 @@ class _Hasher:
     def __init__(self, map_free_vars: bool) -> None:
         self.map_free_vars = map_free_vars
         self.numbers: dict[Node, int] = {}
+        # How many definitions there were; a variable that is defined again gets a new number.
+        self.definitions = 0
+
+    def number(self, variable: Node) -> None:
+        """Give a variable that is defined here the next number."""
+        self.numbers[variable] = self.definitions
+        self.definitions += 1
 
     def value(self, value: Any, define: bool) -> int:
         if isinstance(value, Node):
@@ -205,7 +212,7 @@ class _Hasher:
     def definition(self, value: Any) -> int:
         if isinstance(value, Node) and value.is_variable:
             content = self.fields(value, True)
-            self.numbers[value] = len(self.numbers)
+            self.number(value)
             return hash(("define", content))
         return self.value(value, True)
 
@@ -215,7 +222,7 @@ class _Hasher:
             return hash(("bound", number))
         if define or self.map_free_vars:
             content = self.fields(value, define)
-            self.numbers[value] = len(self.numbers)
+            self.number(value)
             return hash(("first use", content))
         return hash(("free", id(value)))
 

@@ -28,8 +28,13 @@ def as_operand(value: Any) -> Expr:
 def op_function(name: str) -> Callable[..., Any] | None:
     """What `R.<name>` calls; None where there is no such operator."""
     found: Any = functions
-    for part in name.split("."):
+    *family, last = name.split(".")
+    for index, part in enumerate(family):
         found = getattr(found, part, None)
+        if find_op(PREFIX + ".".join(family[: index + 1])) is not None:
+            # The operator hides what has its name as a first part.
+            return None
+    found = getattr(found, last, None)
     if callable(found):
         return found
     op = find_op(PREFIX + name)

@@ -200,8 +200,14 @@ def function(
 ) -> Info:
     """`R.Callable((a, b), result, True)`: a function; without parameters any function at all."""
     if params is None:
-        result = ObjectStructInfo() if ret is None else resolve(ret)
-        return FuncStructInfo.opaque_func(ret=result, derive_func=derive_func, purity=bool(purity))
+
+        def opaque(names: Names) -> StructInfo:
+            result = ObjectStructInfo() if ret is None else resolve(ret, names)
+            return FuncStructInfo.opaque_func(
+                ret=result, derive_func=derive_func, purity=bool(purity)
+            )
+
+        return _finished(f"R.Callable(ret={ret!r})", opaque, ret)
     given = _as_tuple(params)
     pure = True if purity is None else bool(purity)
 
