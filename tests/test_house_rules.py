@@ -437,29 +437,26 @@ def test_comments_are_no_banners_and_no_notes_to_self() -> None:
     complain(problems, "Comments say why.", "do it now, or make it a file or function of its own")
 
 
-def pass_definitions(source: Source) -> list[str]:
-    """The names of the passes that a module defines."""
-    kinds = {"module_pass", "function_pass", "prim_func_pass", "dataflowblock_pass"}
-    found: list[str] = []
-    for node, _ in source.nodes:
-        if not isinstance(node, ast.FunctionDef | ast.ClassDef):
-            continue
-        for decorator in node.decorator_list:
-            call = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if ast.unparse(call).rpartition(".")[2] in kinds:
-                found.append(node.name)
-    return found
-
-
 def test_every_pass_has_its_own_file() -> None:
-    problems = [
-        f"{each.path} defines {', '.join(passes)}"
-        for each in package()
-        if "/transform/" in each.path
-        for passes in [pass_definitions(each)]
-        if len(passes) > 1
-    ]
-    complain(problems, "One pass, one file, named after it.", "split the file")
+    """What `relax.transform.FuseTIR` is called stands in `relax/transform/fuse_tir.py`."""
+    problems: list[str] = []
+    for each in package():
+        folder, _, name = each.path.rpartition("/")
+        if not folder.endswith("/transform") or name != "__init__.py":
+            continue
+        for node, _ in each.nodes:
+            if not isinstance(node, ast.ImportFrom) or node.module is None:
+                continue
+            if not node.module.startswith(folder.replace("/", ".")):
+                continue
+            file = node.module.rpartition(".")[2]
+            passes = [alias.name for alias in node.names if alias.name[0].isupper()]
+            problems += [
+                f"{folder}/{file}.py defines {each_pass}"
+                for each_pass in passes
+                if len(passes) > 1 or each_pass.lower() != file.replace("_", "")
+            ]
+    complain(problems, "One pass, one file, named after it.", "split or rename the file")
 
 
 def test_changelog_has_an_unreleased_section() -> None:
