@@ -1,4 +1,4 @@
-"""Wrong values in graph functions, each with its exact message: struct infos, names, bindings, calls."""
+"""Wrong values in graph functions, each with its exact message: struct infos, names, bindings."""
 
 from __future__ import annotations
 

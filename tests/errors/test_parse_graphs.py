@@ -1,4 +1,4 @@
-"""Wrong graph functions, each with its exact message: signatures, blocks, branches, returns, calls."""
+"""Wrong graph functions, each with its exact message: signatures, blocks, branches, calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements and functions made by hand, ordinary and odd: each prints to a text that reads back."""
+"""Statements and functions made by hand: each prints to a text that reads back."""
 
 from __future__ import annotations
 

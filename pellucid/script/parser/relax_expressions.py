@@ -67,11 +67,11 @@ class RelaxExpressions(StatementParser):
         """A value on its way into a call: struct infos with names become real ones."""
         if isinstance(value, InfoSpec):
             return value.make(self.names)
-        if isinstance(value, types.FunctionType) and relax_types.has_info(value):
-            return relax_types.resolve(value)
         given: object = value
-        if isinstance(given, list | tuple) and _mentions_specs(value):
-            items: list[Any] = [self._resolved(each) for each in value]
+        if isinstance(given, types.FunctionType) and relax_types.has_info(given):
+            return relax_types.resolve(given)
+        if isinstance(given, list | tuple) and _mentions_specs(given):
+            items: list[Any] = [self._resolved(each) for each in cast("list[Any]", given)]
             return items if isinstance(given, list) else tuple(items)
         return value
 
