@@ -14,7 +14,7 @@ from pellucid import te
 from pellucid.arith import Analyzer
 from pellucid.ir import arithmetic as ar
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import IntImm, as_expr
+from pellucid.ir.scalar import IntImm, Range, Var, as_expr
 from pellucid.ir.structural import structural_equal
 from pellucid.support.errors import TypeMismatchError
 
@@ -152,3 +152,14 @@ def unravel(position: Any, shape: Sequence[Any]) -> list[Any]:
 def ceil_div(a: Any, b: Any) -> PrimExpr:
     """`a / b` rounded up, of integers that are not negative."""
     return simplify((as_expr(a) + b - 1) // b)
+
+
+def simplify_within(
+    expressions: Sequence[Any], variables: Sequence[Any], extents: Sequence[Any]
+) -> list[Any]:
+    """Index expressions in their simplest form, each variable being from 0 up to its extent."""
+    analyzer = Analyzer()
+    for var, extent in zip(variables, extents, strict=True):
+        if isinstance(var, Var):
+            analyzer.bind(var, Range(0, extent))
+    return [analyzer.simplify(as_expr(each)) for each in expressions]

@@ -12,7 +12,7 @@ from pellucid import te
 from pellucid.interp import run_prim_func
 
 
-def evaluate(operator: Callable[..., Any], *arguments: Any) -> Any:
+def evaluate(operator: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """The result of `operator` on arrays, by the interpreter; arguments that are no arrays are
     passed on as they are. Several results give a list.
     """
@@ -25,7 +25,7 @@ def evaluate(operator: Callable[..., Any], *arguments: Any) -> Any:
         name = f"A{len(tensors)}"
         tensors.append(te.placeholder(argument.shape, str(argument.dtype), name))
         given.append(tensors[-1])
-    found = operator(*given)
+    found = operator(*given, **options)
     results = list(found) if isinstance(found, tuple | list) else [found]
     function = te.create_prim_func([*tensors, *results])
     outputs = [np.empty([int(e) for e in r.shape], str(r.dtype)) for r in results]
