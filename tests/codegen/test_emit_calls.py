@@ -1,4 +1,4 @@
-"""Calls out of compiled code: packed functions, C functions, LLVM intrinsics, other loop functions."""
+"""Calls out of compiled code: packed and C functions, LLVM intrinsics, other loop functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What compiled functions check: their arguments at the entry, and every index with `bounds_check`."""
+"""What compiled functions check: arguments at the entry, and indices with `bounds_check`."""
 
 from __future__ import annotations
 
@@ -136,7 +136,9 @@ def test_names_that_two_dimensions_share():
 
 def test_every_index_is_checked_when_asked():
     @T.prim_func
-    def f(A: T.Buffer((4, 8), "float32"), at: T.Buffer((4,), "int32"), B: T.Buffer((4,), "float32")):
+    def f(
+        A: T.Buffer((4, 8), "float32"), at: T.Buffer((4,), "int32"), B: T.Buffer((4,), "float32")
+    ):
         for i in range(4):
             B[i] = A[i, at[i]]
 
