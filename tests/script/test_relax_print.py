@@ -399,3 +399,11 @@ def test_annotations_can_be_left_out() -> None:
     x = tensor()
     text = one_binding(unary(x), INFO, x).script(show_all_struct_info=False)
     assert "    y = R.print_test(x)" in text
+
+
+def test_functions_outside_the_module() -> None:
+    outside = ExternFunc("lib.f")
+    x, y = tensor(), Var("y", ObjectStructInfo())
+    main = function([x], [VarBinding(y, Call(GlobalVar("lib"), [x]))], y, pure=False)
+    text = assert_round_trip(IRModule({"lib": outside, "main": main}))
+    assert '    lib = R.ExternFunc("lib.f")\n' in text

@@ -12,8 +12,10 @@ import ast
 from typing import Any
 
 from pellucid.ir.attrs import Attrs
+from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.function import BaseFunc
 from pellucid.ir.module import IRModule
+from pellucid.relax.expr import ExternFunc
 from pellucid.script.parser.core import (
     Context,
     Dialect,
@@ -49,6 +51,7 @@ class ModuleParser(StatementParser):
         super().__init__(Context(context.source, context.host, module, context.check_well_formed))
         self.module = module
         self.attrs: dict[str, Any] = {}
+        self.externs: dict[str, ExternFunc] = {}
         self.definitions: list[tuple[ast.FunctionDef, Dialect, dict[str, Any]]] = []
 
     def parse(self, node: ast.ClassDef) -> IRModule:
@@ -61,14 +64,15 @@ class ModuleParser(StatementParser):
             var = dialect.parser(shared).declare(definition, options)
             self.module.global_vars[definition.name] = var
         functions: dict[Any, BaseFunc] = {}
+        for name, extern in self.externs.items():
+            functions[self.module.global_vars[name]] = extern
         for definition, dialect, options in self.definitions:
             var = self.module.global_vars[definition.name]
             functions[var] = dialect.parser(shared).function(definition, options)
         result = IRModule(functions, self.attrs, self.module.global_infos)
         if self.context.check_well_formed:
-            for (definition, dialect, options), function in zip(
-                self.definitions, functions.values(), strict=True
-            ):
+            for definition, dialect, options in self.definitions:
+                function = functions[self.module.global_vars[definition.name]]
                 if options.get("check_well_formed", True):
                     dialect.parser.check(function, result, definition.name)
         return result
@@ -101,10 +105,15 @@ class ModuleParser(StatementParser):
             )
 
     def stmt_Assign(self, node: ast.Assign) -> None:
-        """A host value, or another name of the module."""
+        """A host value, another name of the module, or a function that lives outside of it."""
         value = self.evaluate(node.value)
         for target in node.targets:
-            self.assign_host(target, value)
+            if isinstance(value, ExternFunc) and isinstance(target, ast.Name):
+                self.module.global_vars[target.id] = GlobalVar(target.id)
+                self.module.signatures[target.id] = value.struct_info
+                self.externs[target.id] = value
+            else:
+                self.assign_host(target, value)
 
 
 def is_module_proxy(value: object) -> bool:
