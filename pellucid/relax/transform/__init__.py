@@ -13,6 +13,7 @@ from pellucid.relax.transform.expand_tuple_arguments import ExpandTupleArguments
 from pellucid.relax.transform.inline_private_functions import InlinePrivateFunctions
 from pellucid.relax.transform.kill_after_last_use import KillAfterLastUse
 from pellucid.relax.transform.lambda_lift import LambdaLift
+from pellucid.relax.transform.legalize_ops import LegalizeOps
 from pellucid.relax.transform.normalize import Normalize
 from pellucid.relax.transform.normalize_global_var import NormalizeGlobalVar
 from pellucid.relax.transform.passes import dataflowblock_pass, function_pass
@@ -36,6 +37,7 @@ __all__ = [
     "InlinePrivateFunctions",
     "KillAfterLastUse",
     "LambdaLift",
+    "LegalizeOps",
     "Normalize",
     "NormalizeGlobalVar",
     "PassContext",
