@@ -177,3 +177,47 @@ def test_stores_are_checked_before_anything_is_written():
     with pytest.raises(RunError, match="buffer 'B', dimension 0: the index 4 is outside"):
         lib(np.array([4], "int32"), result)
     assert not result.any()
+
+
+def test_arguments_that_share_memory():
+    @T.prim_func
+    def f(A: T.Buffer((4,), "float32"), B: T.Buffer((4,), "float32"), C: T.Buffer((4,), "float32")):
+        for i in range(4):
+            C[i] = A[i] + B[i]
+
+    lib = build(f)
+    values = random((8,))
+    lib(values[:4], values[:4], np.zeros(4, "float32"))
+    lib(values[:4], values[:4], values[4:])
+    with pytest.raises(RunError) as caught:
+        lib(values[:4], values[3:7], values[4:])
+    assert str(caught.value) == (
+        "The arguments 'C' and 'B' of f share memory, and 'C' is written.\n"
+        "  cure: pass a copy of one of them, or declare the function with "
+        'T.func_attr({"tir.noalias": False})'
+    )
+    allowed = build(f.with_attr("tir.noalias", False))
+    expected = values[:4] * 2
+    allowed(values[:4], values[:4], values[:4])
+    np.testing.assert_array_equal(values[:4], expected)
+
+
+def test_empty_arguments_share_nothing():
+    @T.prim_func
+    def f(a: T.handle, b: T.handle):
+        n = T.int32()
+        A = T.match_buffer(a, (n,), "float32")
+        B = T.match_buffer(b, (n,), "float32")
+        for i in range(n):
+            B[i] = A[i]
+
+    values = random((4,))
+    build(f)(values[:0], values[0:0])
+
+
+def test_a_value_is_returned_without_being_declared():
+    @T.prim_func
+    def f(n: T.int32):
+        T.ret(n * n + 1)
+
+    assert build(f)(7) == 50

@@ -145,7 +145,7 @@ class AccessEmitter(ExprEmitter):
     def load_strided(
         self, buffer: Buffer, index: Ramp, stride: int, dtype: DataType
     ) -> Value | None:
-        """Elements of a small constant stride out of one wide load; None where that does not pay."""
+        """Elements of a small constant stride out of one wide load; None for other strides."""
         if buffer.dtype.lanes != 1 or (not 1 < abs(stride) <= WIDEST_STRIDE and stride != -1):
             return None
         span = (index.lanes - 1) * abs(stride) + 1

@@ -401,7 +401,7 @@ class ExprEmitter(IntegerDivision):
     def same_lanes(self, values: list[Value]) -> list[Value]:
         """Values to be concatenated: all scalars where their lanes differ."""
         if len({value.type for value in values}) == 1:
-            return values if len(values) > 1 or values[0].type[0] == "<" else values
+            return values
         scalars: list[Value] = []
         for value in values:
             if value.type[0] != "<":

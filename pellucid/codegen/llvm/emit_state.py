@@ -67,6 +67,7 @@ class State:
         self.ranges = shared.ranges
         self.vars: dict[Var, Binding] = {}
         self.depth = 0
+        self.copies = 1
         self.nonzero: set[PrimExpr] = set()
         self.in_parallel = False
         self.result: Value | None = None

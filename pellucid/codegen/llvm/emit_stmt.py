@@ -31,8 +31,8 @@ STACK_BYTES = 64 * 1024
 """Constant allocations up to this size live on the stack, as long as all of a function's ..."""
 STACK_TOTAL = 512 * 1024
 """... do not exceed this."""
-UNROLL_LIMIT = 1024
-"""An unrolled loop of more iterations is emitted as a loop."""
+UNROLL_LIMIT = 4096
+"""Unrolled loops that would make more copies of a body than this are emitted as loops."""
 
 
 class StmtEmitter(PackedEmitter):
@@ -55,12 +55,11 @@ class StmtEmitter(PackedEmitter):
         begin, extent = self.index(loop.min), self.index(loop.extent)
         if most <= 0:
             return
+        unrolls = loop.kind == ForKind.UNROLLED and extent.constant is not None
         if extent.constant == 1 or (
-            loop.kind == ForKind.UNROLLED
-            and extent.constant is not None
-            and extent.constant <= UNROLL_LIMIT
+            unrolls and self.copies * (extent.constant or 0) <= UNROLL_LIMIT
         ):
-            self.unrolled(loop, begin, extent.constant)
+            self.unrolled(loop, begin, extent.constant or 0)
         elif loop.kind == ForKind.PARALLEL and not self.in_parallel:
             self.parallel(loop, begin, extent)
         elif loop.kind in (ForKind.VECTORIZED, ForKind.THREAD_BINDING):
@@ -70,9 +69,12 @@ class StmtEmitter(PackedEmitter):
 
     def unrolled(self, loop: Any, begin: Value, count: int) -> None:
         """The body once for each value of the variable."""
+        before = self.copies
+        self.copies *= max(count, 1)
         for step in range(count):
             self.bind_wide(loop.loop_var, self.f.add(begin, step))
             self.run(loop.body)
+        self.copies = before
 
     def serial(self, loop: Any, begin: Value, extent: Value, runs: bool) -> None:
         """A counted loop."""

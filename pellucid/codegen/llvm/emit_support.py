@@ -7,6 +7,7 @@ place.
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -125,11 +126,17 @@ def problems(func: PrimFunc, name: str, functions: Mapping[str, PrimFunc]) -> li
     for node in pre_order(func.body):
         what = _problem(node, functions)
         if what is not None:
-            where = repr(node).strip().splitlines()[0][:100]
-            found.setdefault(f"{name}: {what}\n      at: {where}")
+            found.setdefault(f"{name}: {what}\n      at: {_place(node)}")
     for what in _returns_in_parallel(func):
         found.setdefault(f"{name}: {what}")
     return list(found)
+
+
+def _place(node: Any) -> str:
+    """Where a node is: its line in the source if there is one, and the line itself."""
+    text = repr(node).strip().splitlines()[0][:100]
+    span = node.span
+    return text if span is None else f"{span.source.name}:{span.line}: {text}"
 
 
 def extern_names(func: PrimFunc) -> list[str]:
@@ -144,8 +151,11 @@ def extern_names(func: PrimFunc) -> list[str]:
 
 def require_extern(func: PrimFunc, name: str) -> None:
     """Raise a `RegistryError` for a C function that this process does not have."""
+    symbols = extern_names(func)
+    if not symbols or os.name != "posix":
+        return
     process = ctypes.CDLL(None)
-    for symbol in extern_names(func):
+    for symbol in symbols:
         if not hasattr(process, symbol):
             raise RegistryError(
                 f"{name} calls the C function {symbol!r}, which this process does not have.",

@@ -15,11 +15,11 @@ from pellucid.codegen.llvm.emit_state import Shared
 from pellucid.codegen.llvm.entry import EntryChecks, ScalarArgument, TensorArgument
 from pellucid.codegen.llvm.graph_values import declare
 from pellucid.codegen.llvm.kernel_signature import KernelNames, kernel_signature
+from pellucid.codegen.llvm.overlap import refuse_overlaps
 from pellucid.codegen.llvm.text import Module
 from pellucid.codegen.llvm.types import register_type
 from pellucid.codegen.llvm.value import Value
 from pellucid.ir.scalar import Var
-from pellucid.ir.types import PrimType
 from pellucid.runtime import abi
 from pellucid.runtime.kernel import Kernel
 from pellucid.runtime.signature import ScalarSpec, Signature, TensorSpec
@@ -33,8 +33,8 @@ def emit_kernel(
     """Emit one loop function; `functions` are all of the module, by name."""
     signature, names = kernel_signature(func, name)
     shared = Shared(module, name, functions)
-    if isinstance(func.ret_type, PrimType):
-        shared.return_dtype = str(func.ret_type.dtype)
+    if isinstance(signature.result, ScalarSpec):
+        shared.return_dtype = signature.result.dtype
     _body(shared, func, signature, names)
     if shared.packed:
         count = len(shared.packed)
@@ -47,7 +47,7 @@ def emit_kernel(
             linkage="",
         )
     entry = f"{abi.ENTRY_PREFIX}{symbol}"
-    _entry(shared, signature, entry)
+    _entry(shared, signature, entry, apart=bool(func.attrs.get("tir.noalias", True)))
     return Kernel(name, signature, entry, tuple(shared.packed))
 
 
@@ -82,7 +82,11 @@ def _body(shared: Shared, func: PrimFunc, signature: Signature, names: KernelNam
             emitter.bind_wide(buffer.elem_offset, f.iconst("i64", 0))
             shared.ranges.bind(buffer.elem_offset, 0, 0)
     for name, value in zip(extra, f.params[len(func.params) :], strict=False):
-        _bind_symbol(emitter, names.variables[name], value)
+        var = names.variables[name]
+        emitter.bind_wide(var, value)
+        if var in names.extents:
+            # A dimension is never negative, and never larger than memory.
+            emitter.ranges.bind(var, 0, MAX_EXTENT)
     if shared.return_dtype:
         emitter.result = f.params[-1]
     emitter.run(func.body)
@@ -96,13 +100,7 @@ def _bind_scalar(emitter: KernelEmitter, param: Var, value: Value) -> None:
         emitter.bind(param, value)
 
 
-def _bind_symbol(emitter: KernelEmitter, var: Var, value: Value) -> None:
-    """A dimension is never negative, and never larger than memory."""
-    emitter.bind_wide(var, value)
-    emitter.ranges.bind(var, 0, MAX_EXTENT)
-
-
-def _entry(shared: Shared, signature: Signature, symbol: str) -> None:
+def _entry(shared: Shared, signature: Signature, symbol: str, *, apart: bool) -> None:
     """The function that checks the arguments and calls the body."""
     module = shared.module
     f = module.function(
@@ -119,6 +117,8 @@ def _entry(shared: Shared, signature: Signature, symbol: str) -> None:
         elif isinstance(argument, ScalarArgument):
             operands.append(argument.value)
     operands += [checks.symbols[name] for name in extra_symbols(signature)]
+    if apart:
+        refuse_overlaps(f, signature, found)
     f.store(f.iconst("i64", abi.NONE), result, 8)
     f.store(f.iconst("i64", 0), f.gep("i8", result, abi.ANY_VALUE), 8)
     if shared.return_dtype:

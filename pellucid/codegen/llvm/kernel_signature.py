@@ -26,6 +26,7 @@ class KernelNames(DimNames):
     def __init__(self) -> None:
         super().__init__()
         self.variables: dict[str, Var] = {}
+        self.extents: set[Var] = set()
 
     def name(self, var: Var) -> str:
         """The name of a symbolic variable."""
@@ -37,17 +38,15 @@ class KernelNames(DimNames):
 def written_pointers(func: PrimFunc) -> set[Var]:
     """The pointers behind which the function may write."""
     found: set[Var] = set()
-    harmless: set[Var] = set()
     for node in pre_order(func.body):
         if isinstance(node, BufferStore):
             found.add(node.buffer.data)
         elif isinstance(node, Call):
-            _note_call(node, found, harmless)
+            _note_call(node, found)
     return found
 
 
-def _note_call(call: Call, found: set[Var], harmless: set[Var]) -> None:
-    del harmless
+def _note_call(call: Call, found: set[Var]) -> None:
     name = call.op.name if isinstance(call.op, Op) else ""
     if name == "tir.tvm_access_ptr":
         mask, data = call.args[4], call.args[1]
@@ -84,11 +83,22 @@ def kernel_signature(func: PrimFunc, name: str) -> tuple[Signature, KernelNames]
         else:
             value = names.name(param) if param in in_shapes else None
             specs.append(ScalarSpec(shown.fresh(param.name), str(param.dtype), value))
-    result = func.ret_type
-    returned = ScalarSpec("result", str(result.dtype)) if isinstance(result, PrimType) else None
-    signature = Signature(name, tuple(specs), returned)
+    names.extents.update(v for buffer in func.buffers for v in buffer.shape if isinstance(v, Var))
+    returned = returned_dtype(func)
+    result = None if returned is None else ScalarSpec("result", returned)
+    signature = Signature(name, tuple(specs), result)
     _check_bound(func, signature, names)
     return signature, names
+
+
+def returned_dtype(func: PrimFunc) -> str | None:
+    """The dtype of the value that a function returns: as declared, or as `T.ret` shows."""
+    if isinstance(func.ret_type, PrimType):
+        return str(func.ret_type.dtype)
+    for node in pre_order(func.body):
+        if isinstance(node, Call) and isinstance(node.op, Op) and node.op.name == "tir.ret":
+            return str(node.args[0].dtype)
+    return None
 
 
 def _tensor(buffer: Buffer, name: str, names: KernelNames, written: bool) -> TensorSpec:

@@ -51,6 +51,10 @@ class _LowerOpaque(Folder):
                 body = AttrStmt(StringImm(block.name_hint), key, _expression(value), body)
         return body if is_true(predicate) else IfThenElse(predicate, body)
 
+    def visit_buffer_realize_(self, node: Any) -> Any:
+        """A buffer that comes into being: memory for all of it."""
+        return allocation(self.visit_definition(node.buffer), self.visit(node.body))
+
     def visit_for_(self, node: Any) -> Any:
         """A loop that runs once is its body."""
         low, extent = self.visit(node.min), self.visit(node.extent)
