@@ -12,6 +12,8 @@ from pellucid.relax.call import (
     make_closure,
 )
 from pellucid.relax.op import builtin, memory, vm
+from pellucid.relax.op.binary import *  # noqa: F403
+from pellucid.relax.op.unary import *  # noqa: F403
 
 __all__ = [
     "builtin",

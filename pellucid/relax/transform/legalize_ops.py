@@ -18,7 +18,7 @@ from pellucid.ir.dtype import UNKNOWN
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.module import IRModule
 from pellucid.ir.op import Op
-from pellucid.ir.place import place_of
+from pellucid.ir.place import ScriptPlace
 from pellucid.ir.scalar import SizeVar
 from pellucid.ir.transform import Pass, PassContext, module_pass
 from pellucid.relax.call_derivation import callee_name
@@ -63,23 +63,22 @@ _ROUNDS = 16
 class _Left:
     """A call that stays, and why."""
 
-    def __init__(self, function: str, call: Call, reason: str) -> None:
-        self.function = function
-        self.call = call
+    def __init__(self, mod: IRModule, call: Call, reason: str) -> None:
+        self.place = call.span or ScriptPlace.of(mod, call)
+        self.name = callee_name(call.op)
         self.reason = reason
 
     def describe(self) -> str:
         """One entry of the list in a message."""
-        picture = place_of(self.function, self.call).picture()
-        return f"- {callee_name(self.call.op)}: {self.reason}\n{picture}"
+        return f"- {self.name}: {self.reason}\n{self.place.picture()}"
 
 
 @mutator
 class _Legalize(PyExprMutator):
     def __init__(self, mod: IRModule, custom: Mapping[str, Rule]) -> None:
         super().__init__(mod)
+        self.mod = mod
         self.custom = custom
-        self.function = ""
         self.left: list[_Left] = []
         self.named: dict[Var, Expr] = {}
 
@@ -96,7 +95,7 @@ class _Legalize(PyExprMutator):
         rule = self.rule_of(new.op)
         if rule is None:
             if name not in _BUILT_IN and not name.startswith(_BUILT_IN_FAMILIES):
-                self.left.append(_Left(self.function, new, "it has no rule"))
+                self.left.append(_Left(self.mod, op, "it has no rule"))
             return new
         call = self.builder_.normalize(new)
         if not isinstance(call, Call):
@@ -106,7 +105,7 @@ class _Legalize(PyExprMutator):
         lowered = rule(self.builder_, call)
         if lowered is call:
             reason = why_not_lowered(call) or "its rule does not apply"
-            self.left.append(_Left(self.function, new, reason))
+            self.left.append(_Left(self.mod, op, reason))
             return new
         return lowered
 
@@ -174,7 +173,6 @@ def _round(mod: IRModule, custom: Mapping[str, Rule]) -> tuple[IRModule, list[_L
     for gvar, function in mod.items():
         if not isinstance(function, Function) or any(key in function.attrs for key in _FOREIGN):
             continue
-        worker.function = gvar.name_hint
         new = worker.visit_expr(function)
         if new is not function:
             changed[gvar] = new
