@@ -407,3 +407,9 @@ def test_functions_outside_the_module() -> None:
     main = function([x], [VarBinding(y, Call(GlobalVar("lib"), [x]))], y, pure=False)
     text = assert_round_trip(IRModule({"lib": outside, "main": main}))
     assert '    lib = R.ExternFunc("lib.f")\n' in text
+
+
+def test_a_function_by_itself_keeps_its_calls_of_others() -> None:
+    x, y = tensor(), tensor("y")
+    func = function([x], [VarBinding(y, Call(GlobalVar("elsewhere"), [x]))], y, pure=False)
+    assert 'I.GlobalVar("elsewhere")(x)' in assert_round_trip(func)

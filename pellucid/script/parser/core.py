@@ -43,12 +43,15 @@ from pellucid.support.registry import Registry
 class ModuleContext:
     """The module that is being parsed: its class name and what was declared in it.
 
-    `signatures` holds whatever a dialect wants to remember about a declared function (by name).
+    `signatures` holds whatever a dialect wants to remember about a declared function (by name);
+    `functions` those that are parsed. Loop functions are parsed first, since graph functions may
+    look at their parameters.
     """
 
     name: str
     global_vars: dict[str, GlobalVar] = field(default_factory=dict[str, GlobalVar])
     signatures: dict[str, Any] = field(default_factory=dict[str, Any])
+    functions: dict[str, BaseFunc] = field(default_factory=dict[str, BaseFunc])
     global_infos: dict[str, Any] = field(default_factory=dict[str, Any])
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from pellucid.ir.attrs import Attrs
 from pellucid.ir.expr_base import GlobalVar
-from pellucid.ir.function import BaseFunc
 from pellucid.ir.module import IRModule
 from pellucid.relax.expr import ExternFunc
 from pellucid.script.parser.core import (
@@ -63,12 +62,14 @@ class ModuleParser(StatementParser):
         for definition, dialect, options in self.definitions:
             var = dialect.parser(shared).declare(definition, options)
             self.module.global_vars[definition.name] = var
-        functions: dict[Any, BaseFunc] = {}
-        for name, extern in self.externs.items():
-            functions[self.module.global_vars[name]] = extern
-        for definition, dialect, options in self.definitions:
+        table = self.module.functions
+        table.update(self.externs)
+        for definition, dialect, options in sorted(self.definitions, key=_is_graph):
             var = self.module.global_vars[definition.name]
-            functions[var] = dialect.parser(shared).function(definition, options)
+            table[var.name_hint] = dialect.parser(shared).function(definition, options)
+        names = [*self.externs, *[definition.name for definition, _, _ in self.definitions]]
+        found = [self.module.global_vars[name] for name in names]
+        functions = {var: table[var.name_hint] for var in found}
         result = IRModule(functions, self.attrs, self.module.global_infos)
         if self.context.check_well_formed:
             for definition, dialect, options in self.definitions:
@@ -114,6 +115,11 @@ class ModuleParser(StatementParser):
                 self.externs[target.id] = value
             else:
                 self.assign_host(target, value)
+
+
+def _is_graph(definition: tuple[ast.FunctionDef, Dialect, dict[str, Any]]) -> bool:
+    """Loop functions come before the graph functions that call them."""
+    return definition[1].token != "tir"
 
 
 def is_module_proxy(value: object) -> bool:

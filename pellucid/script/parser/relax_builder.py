@@ -10,6 +10,7 @@ from typing import Any
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.relax.block_builder import BlockBuilder
 from pellucid.relax.struct_info import StructInfo
+from pellucid.tir.function import PrimFunc
 
 
 class Declared:
@@ -34,8 +35,10 @@ class ScriptBuilder(BlockBuilder):
 
     def find_function(self, gvar: GlobalVar) -> Any:
         """What is known of a function of the module, or None."""
-        info = self._signature(gvar)
-        return Declared(info) if isinstance(info, StructInfo) else None
+        found = self._signature(gvar)
+        if isinstance(found, PrimFunc):
+            return found
+        return Declared(found) if isinstance(found, StructInfo) else None
 
     def lookup_binding(self, var: Any) -> Any:
         """What `var` is bound to."""

@@ -25,6 +25,7 @@ from pellucid.script.parser.relax_symbols import SymbolTable, dimension
 from pellucid.script.parser.relax_types import InfoSpec
 from pellucid.script.parser.variables import VariableTable
 from pellucid.support.errors import TypeMismatchError
+from pellucid.tir.function import PrimFunc
 
 
 class RelaxExpressions(StatementParser):
@@ -40,9 +41,14 @@ class RelaxExpressions(StatementParser):
         self.dataflow: Dataflow | None = None
 
     def find_signature(self, gvar: GlobalVar) -> Any:
-        """The signature of a function of the module, or None."""
+        """A loop function of the module, or the signature of a graph function, or None."""
         module = self.context.module
-        return None if module is None else module.signatures.get(gvar.name_hint)
+        if module is None:
+            return None
+        function = module.functions.get(gvar.name_hint)
+        if isinstance(function, PrimFunc):
+            return function
+        return module.signatures.get(gvar.name_hint)
 
     # Struct infos.
 
@@ -98,15 +104,21 @@ class RelaxExpressions(StatementParser):
 
     def normalized(self, value: RelaxExpr, node: ast.AST, declared: StructInfo | None) -> RelaxExpr:
         """A value in normal form; what its arguments need is bound first."""
-        if isinstance(value, Call) and value.struct_info_ is None and declared is not None:
-            rule = value.op.get_attr("FInferStructInfo") if isinstance(value.op, Op) else declared
-            if rule is None:
-                # Nothing tells the result of this operator but the annotation.
-                value = value.replace(struct_info_=declared)
+        if declared is not None and isinstance(value, Call) and self._is_unknown(value):
+            # Nothing tells the result of this call but the annotation.
+            value = value.replace(struct_info_=declared)
         if is_leaf(value) and not isinstance(value, Var):
             return value
         with self.placed(node):
             return self.builder.normalize(value)
+
+    def _is_unknown(self, call: Call) -> bool:
+        """Whether nothing says what a call gives: no rule of the operator, no signature."""
+        if call.struct_info_ is not None:
+            return False
+        if isinstance(call.op, Op):
+            return call.op.get_attr("FInferStructInfo") is None
+        return isinstance(call.op, GlobalVar) and self.find_signature(call.op) is None
 
     def argument(self, value: Any, node: ast.AST) -> RelaxExpr:
         """A value as a leaf or a tuple of leaves; anything else is bound to a variable."""

@@ -8,6 +8,7 @@ adds its own.
 from __future__ import annotations
 
 import ast
+import keyword
 import types
 from typing import Any
 
@@ -78,6 +79,8 @@ class _DimensionEvaluator(Evaluator):
 
 def dimension(text: str, dtype: str, names: VariableTable, symbols: SymbolTable) -> PrimExpr:
     """The expression that the string `text` stands for, such as "n" or "n * 2 + 1"."""
+    if text.isidentifier() and not keyword.iskeyword(text):
+        return symbols.use(text, dtype)
     try:
         source = ScriptSource(text, "<dimension>")
         node = source.body[0] if len(source.body) == 1 else None
