@@ -12,3 +12,15 @@ from .pattern import Rule as Rule
 from .region import estimate_region_lower_bound as estimate_region_lower_bound
 from .region import estimate_region_strict_bound as estimate_region_strict_bound
 from .region import estimate_region_upper_bound as estimate_region_upper_bound
+from .iter_map import IterMapLevel as IterMapLevel
+from .iter_map import detect_iter_map as detect_iter_map
+from .iter_map import inverse_affine_iter_map as inverse_affine_iter_map
+from .iter_map import iter_map_simplify as iter_map_simplify
+from .iter_map import normalize_iter_map_to_expr as normalize_iter_map_to_expr
+from .iter_map import normalize_to_iter_sum as normalize_to_iter_sum
+from .iter_map_divide import SubspaceDivision as SubspaceDivision
+from .iter_map_divide import subspace_divide as subspace_divide
+from .iter_map_terms import IterMapResult as IterMapResult
+from .iter_map_terms import IterMark as IterMark
+from .iter_map_terms import IterSplitExpr as IterSplitExpr
+from .iter_map_terms import IterSumExpr as IterSumExpr
