@@ -9,6 +9,7 @@ from typing import Any
 
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.relax.block_builder import BlockBuilder
+from pellucid.relax.scope import Scope
 from pellucid.relax.struct_info import StructInfo
 from pellucid.tir.function import PrimFunc
 
@@ -32,6 +33,9 @@ class ScriptBuilder(BlockBuilder):
         super().__init__()
         self._signature = signature
         self._outer = outer
+        if outer is not None:
+            # A local function knows the symbolic variables around it.
+            self._context.scopes.append(Scope(outer.scope, ()))
 
     def find_function(self, gvar: GlobalVar) -> Any:
         """What is known of a function of the module, or None."""
