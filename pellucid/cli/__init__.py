@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
@@ -84,7 +85,13 @@ def dispatch(name: str, words: Sequence[str]) -> int:
         # argparse has printed its help or its error already.
         return OK if stop.code in (0, None) else MISUSE
     try:
-        return module.run(options)
+        code = module.run(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python's own flush at exit must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except (PellucidError, OSError) as error:
         report(error, as_json=cast("bool", options.json))
         return MISUSE

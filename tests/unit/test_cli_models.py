@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -181,3 +183,13 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert facts["compiling"] == "works"
     assert facts["packages"]["llvmlite"]
     assert "PELLUCID_CACHE_DIR" in facts["variables"]
+
+
+def test_a_reader_that_leaves_early_is_no_error(model: Path) -> None:
+    command = [sys.executable, "-m", "pellucid.cli", "show", str(model), "--as", "asm"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
