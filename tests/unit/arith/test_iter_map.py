@@ -37,10 +37,7 @@ def value_of(expr: PrimExpr, point: dict[Any, int]) -> int:
 
 
 def points(space: dict[Var, Range], predicate: PrimExpr) -> list[dict[Any, int]]:
-    ranges = [
-        range(int(r.min), int(r.min) + int(r.extent))
-        for r in space.values()
-    ]
+    ranges = [range(int(r.min), int(r.min) + int(r.extent)) for r in space.values()]
     every = [dict(zip(space, values, strict=True)) for values in itertools.product(*ranges)]
     return [each for each in every if evaluate(predicate, each)]
 
