@@ -209,3 +209,20 @@ def test_every_constructor_is_written_in_full_on_request() -> None:
     assert func.script(verbose_expr=True).splitlines()[-1] == (
         "    T.evaluate(T.Add(i, T.int32(1)))"
     )
+
+
+@pytest.mark.parametrize("depth", [90, 250, 1000])
+def test_deep_expressions_are_written_in_parts(depth: int) -> None:
+    """Python's parser takes no more than 200 nested parentheses."""
+    right: Any = i
+    left: Any = i
+    calls: Any = x
+    unary: Any = flag
+    for _ in range(depth):
+        right = Add(i, right)
+        left = Mul(Add(left, i), i)
+        calls = op.exp(Max(calls, x))
+        unary = Not(Not(unary))
+    for node in (right, left, calls, unary):
+        func = PrimFunc(list(PARAMS), Evaluate(node), attrs={"global_symbol": "main"})
+        assert_round_trip(func)

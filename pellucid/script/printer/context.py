@@ -19,6 +19,8 @@ from pellucid.script.printer.layout import Marks
 from pellucid.script.printer.names import NameTable
 
 ELLIPSIS = "…"
+MOST_NESTED = 80
+LEAST_HOISTED = 20
 
 
 class Level:
@@ -131,6 +133,10 @@ class Printer:
         self.int_dtype = DataType(config.int_dtype)
         # Inside quoted dimensions of a signature every symbolic expression becomes a string.
         self.quoting = False
+        # How many parentheses may stand around the expression at hand, and whether deep ones may be
+        # written in lines before the statement.
+        self.nesting = 0
+        self.hoisting = False
         # The loops around the statement at hand, by their variables; a nest written in one line is
         # one entry.
         self.loops: list[dict[Any, Any]] = []
@@ -195,11 +201,32 @@ class Printer:
             self.budget -= 1
             if self.budget < 0:
                 return ELLIPSIS
-        kind: Any = node.__class__
-        text, own = expr_printer(kind)(self, node, self.int_dtype if bare is None else bare)
+        self.nesting += 1
+        if self.nesting > MOST_NESTED and self.hoisting:
+            text, own = self._hoisted(node), Level.ATOM
+        else:
+            text, own = self._text(node, bare)
+        self.nesting -= 1
         if own < level:
             text = f"({text})"
         return self.marks.wrap(node, text) if self.marks.active else text
+
+    def _text(self, node: Any, bare: DataType | None) -> Text:
+        kind: Any = node.__class__
+        return expr_printer(kind)(self, node, self.int_dtype if bare is None else bare)
+
+    def _hoisted(self, node: Any) -> str:
+        """A name for a deep part of an expression, which is written in a line before: Python's own
+        parser takes no more than 200 nested parentheses.
+        """
+        nesting, self.nesting = self.nesting, 0
+        text, _ = self._text(node, None)
+        self.nesting = nesting
+        if node.is_variable or len(text) < LEAST_HOISTED:
+            return text if node.is_variable else f"({text})"
+        name = self.names.fresh("part")
+        self.pending.append(f"{name} = {self.tir('meta_var')}({text})")
+        return name
 
     def exprs(self, nodes: Iterable[Any]) -> str:
         """Several expressions, separated by commas."""

@@ -120,7 +120,12 @@ def binary(p: Printer, node: Any, bare: DataType) -> Text:
     if not plain and not _rebuilds(node, function, bare):
         return constructor(p, node)
     left = level + 1 if level == Level.COMPARE else level
-    return f"{p.expr(a, left, bare)} {sign} {p.expr(b, level + 1, bare)}", level
+    # What stands on the left without parentheses makes nothing deeper.
+    same = type(a) in _BINARY and _BINARY[type(a)][1] >= left
+    p.nesting -= same
+    text = p.expr(a, left, bare)
+    p.nesting += same
+    return f"{text} {sign} {p.expr(b, level + 1, bare)}", level
 
 
 def constructor(p: Printer, node: Any) -> Text:

@@ -33,6 +33,7 @@ def print_prim_func(p: Printer, func: PrimFunc, name: str, options: list[str]) -
         header = f"def {name}({params}){_returns(p, func)}:"
         p.statement_line(func, header)
         with p.block():
+            p.hoisting = p.budget is None
             _attributes(p, func, name)
             for var, buffer in pending:
                 line = buffers.declaration(p, buffer, "match_buffer", [p.expr(var)])
@@ -40,6 +41,7 @@ def print_prim_func(p: Printer, func: PrimFunc, name: str, options: list[str]) -
             if uses is not None:
                 _free(p, uses)
             print_body(p, func.body)
+            p.hoisting = False
 
 
 def _free(p: Printer, uses: Uses) -> None:
