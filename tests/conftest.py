@@ -1,4 +1,4 @@
-"""What all tests share: how many programs each law tries.
+"""What all tests share: how many programs each law tries, and where the shared folder is.
 
 `make test` runs the laws with fixed seeds, so that a failure repeats. `make fuzz` runs the same
 laws with `--law-examples N` programs each, from the seed that it prints.
@@ -6,8 +6,12 @@ laws with `--law-examples N` programs each, from the seed that it prints.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import hypothesis
 import pytest
+
+SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
 # A law may be slow on a loaded machine; no clock decides a test.
 hypothesis.settings.register_profile(
@@ -47,3 +51,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         function._hypothesis_internal_use_settings = hypothesis.settings(
             old or hypothesis.settings.default, max_examples=examples, derandomize=False
         )
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of course documents and data that may lie beside the repository."""
+    if not SHARED.is_dir():
+        pytest.skip("the folder ../shared, with the course documents and data, is not here")
+    return SHARED
