@@ -10,19 +10,21 @@ from typing import Any
 
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.module import IRModule
-from pellucid.ir.visitor import Mutator
+from pellucid.relax.substitution import GraphSubstitution
 from pellucid.support.errors import WellFormedError
 from pellucid.support.naming import NameSupply
 
 
-class _Rename(Mutator):
+class _Rename(GraphSubstitution):
     def __init__(self, table: dict[str, GlobalVar]) -> None:
-        super().__init__()
+        super().__init__({})
         self.table = table
 
-    def visit_global_var_(self, gvar: GlobalVar) -> GlobalVar:
-        """The GlobalVar under its new name."""
-        return self.table.get(gvar.name_hint, gvar)
+    def visit(self, node: Any) -> Any:
+        """A GlobalVar under its new name, anything else rebuilt."""
+        if isinstance(node, GlobalVar):
+            return self.table.get(node.name_hint, node)
+        return super().visit(node)
 
 
 def rename_global_vars(mod: IRModule, table: dict[str, str]) -> IRModule:

@@ -170,7 +170,8 @@ def test_branches_are_cleaned() -> None:
         def main(x: R.Tensor((), "bool")) -> R.Tensor((), "bool"):
             if x:
                 a = R.call_pure_packed("f", x, sinfo_args=R.Tensor((), "bool"))
-                r = x
+                b = R.call_pure_packed("g", x, sinfo_args=R.Tensor((), "bool"))
+                r = b
             else:
                 r = x
             return r
@@ -180,7 +181,8 @@ def test_branches_are_cleaned() -> None:
         @R.function
         def main(x: R.Tensor((), "bool")) -> R.Tensor((), "bool"):
             if x:
-                r = x
+                b = R.call_pure_packed("g", x, sinfo_args=R.Tensor((), "bool"))
+                r = b
             else:
                 r = x
             return r
@@ -227,7 +229,8 @@ def test_what_a_branch_computes_is_not_known_outside() -> None:
         @R.function
         def main(c: R.Tensor((), "bool")) -> R.Tensor((), "bool"):
             if c:
-                r = R.call_dps_packed("f", (c,), R.Tensor((), "bool"))
+                a = R.call_dps_packed("f", (c,), R.Tensor((), "bool"))
+                r = a
             else:
                 r = c
             d = R.call_dps_packed("f", (c,), R.Tensor((), "bool"))
