@@ -17,11 +17,13 @@ from pellucid.arith.digits import digit_of
 from pellucid.arith.evaluate import evaluate
 from pellucid.arith.int_set import eval_set
 from pellucid.ir.arithmetic import add, const, floordiv, floormod, mul, sub
+from pellucid.ir.dtype import DataType
 from pellucid.ir.node import Node, binder, child, node
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, Range, Var, as_expr, as_exprs
 from pellucid.ir.structural import structural_equal
 from pellucid.support.errors import TypeMismatchError, UnsupportedError
+from pellucid.tir.functor import StmtExprMutator
 from pellucid.tir.stmt_functor import substitute
 
 
@@ -97,11 +99,25 @@ class IndexMap(Node):
         self, indices: Sequence[Any], analyzer: Analyzer | None = None
     ) -> list[PrimExpr]:
         """The final indices of the element at `indices`."""
-        given = as_exprs(list(indices))
-        _require_count("indices", len(self.initial_indices), len(given))
-        table = dict(zip(self.initial_indices, given, strict=True))
+        _require_count("indices", len(self.initial_indices), len(indices))
+        fitting = self._in_dtype_of(indices)
+        table: dict[Any, Any] = dict(zip(fitting.initial_indices, indices, strict=True))
         known = Analyzer() if analyzer is None else analyzer
-        return [known.simplify(substitute(each, table)) for each in self.final_indices]
+        return [known.simplify(substitute(each, table)) for each in fitting.final_indices]
+
+    def _in_dtype_of(self, indices: Sequence[Any]) -> IndexMap:
+        """This map over indices of the dtype that `indices` have; Python numbers fit any."""
+        dtypes = {as_expr(each).dtype for each in indices if not isinstance(each, int)}
+        if not dtypes or dtypes == {var.dtype for var in self.initial_indices}:
+            return self
+        if len(dtypes) > 1:
+            raise TypeMismatchError(
+                "The indices differ in dtype.", found=", ".join(sorted(dtypes)), cure="cast them"
+            )
+        (dtype,) = dtypes
+        fresh = [Var(var.name, dtype) for var in self.initial_indices]
+        retype = _Retype(dict(zip(self.initial_indices, fresh, strict=True)), dtype)
+        return IndexMap(fresh, [retype.visit(each) for each in self.final_indices])
 
     def map_ranges(self, ranges: Sequence[Range], analyzer: Analyzer | None = None) -> list[Range]:
         """What the final indices range over when the initial ones do over `ranges`."""
@@ -174,6 +190,19 @@ class IndexMap(Node):
     def is_identity(self) -> bool:
         """Whether the final indices are the initial ones."""
         return structural_equal(tuple(self.final_indices), tuple(self.initial_indices))
+
+
+class _Retype(StmtExprMutator):
+    """Rewrites index expressions to another width."""
+
+    def __init__(self, variables: dict[Any, Any], dtype: DataType) -> None:
+        super().__init__()
+        self.replaced.update(variables)
+        self.dtype = dtype
+
+    def visit_int_imm_(self, value: IntImm) -> PrimExpr:
+        """Integer constants change their dtype."""
+        return const(value.value, self.dtype) if value.dtype.is_integer else value
 
 
 def _parameters(function: Callable[..., Any], ndim: int | None, dtype: str) -> list[Var]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from pellucid.ir import visitor
+from pellucid.ir.arithmetic import const
 from pellucid.ir.node import Node, map_value
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import Var, as_expr
@@ -102,13 +103,20 @@ def substitute(node: Any, vmap: Mapping[Any, Any] | Callable[[Any], Any]) -> Any
     else:
         answers = {var: vmap(var) for var in _used_vars(node)}
     table: dict[Any, Any] = {
-        key: each if isinstance(each, Buffer) else as_expr(each)
+        key: each if isinstance(each, Buffer) else _replacement(key, each)
         for key, each in answers.items()
         if each is not None
     }
     if not table:
         return node
     return map_value(node, _BufferSubstitution(table).visit)
+
+
+def _replacement(key: Any, value: Any) -> PrimExpr:
+    """A replacement as an expression; a Python number takes the variable's dtype."""
+    if isinstance(value, int | float) and isinstance(key, Var):
+        return const(value, key.dtype)
+    return as_expr(value)
 
 
 def _used_vars(node: Any) -> list[Var]:
