@@ -247,8 +247,9 @@ def _scan(build: _Build, target: Buffer) -> Stmt:
         return _elementwise(build, target)
     previous = BufferLoad(target, [ar.sub(first, 1), *indices[1:]])
     running = ir.Max(previous, value)
+    start = expression(build.draw, target.dtype, leaves, 1)
     step = ir.Call(
-        target.dtype, "tir.if_then_else", [ir.GT(first, ar.const(0, first.dtype)), running, value]
+        target.dtype, "tir.if_then_else", [ir.GT(first, ar.const(0, first.dtype)), running, start]
     )
     block = _block(build, iters, tir.BufferStore(target, step, indices), target)
     return _nest(loops, BlockRealize([v for v, *_ in loops], True, block))
