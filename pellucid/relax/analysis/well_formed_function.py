@@ -53,6 +53,13 @@ from pellucid.support.recursion import allow_deep_recursion
 from pellucid.tir.function import PrimFunc
 
 
+def _no_leaf(expr: Expr) -> Expr:
+    """What in an argument is no leaf."""
+    while isinstance(expr, Tuple):
+        expr = next(each for each in expr.fields if not is_leaf_or_tuple(each))
+    return expr
+
+
 class FunctionChecker:
     """Checks one function; `fail` raises a `WellFormedError` that names the function and place."""
 
@@ -77,7 +84,8 @@ class FunctionChecker:
         nodes = [each for each in (node, self.binding) if each is not None]
         spans = [each.span for each in nodes if each.span is not None]
         spot = nodes[:1] or [self.spot or self.program]
-        place = spans[0] if spans else ScriptPlace.of(self.program, *spot)
+        shown = self.program if self.mod is None else self.mod
+        place = spans[0] if spans else ScriptPlace.of(shown, *spot)
         raise WellFormedError(f"In the function {self.name!r}: {message}", place=place, **parts)
 
     def in_scope(self, variable: Any) -> bool:
@@ -359,7 +367,7 @@ class FunctionChecker:
             self.fail(
                 f"{what} is not in normal form.",
                 expected="a variable, a constant, or a tuple of these",
-                found=f"a {type(expr).__name__}",
+                found=f"a {type(_no_leaf(expr)).__name__}",
                 cure="bind it to a variable first; relax.transform.Normalize() does so",
             )
         if isinstance(expr, Tuple):
