@@ -222,10 +222,8 @@ class BlockBuilder:
             if not isinstance(each, Var):
                 raise TypeMismatchError("A parameter is a relax.Var.", found=repr(each))
         frame.params = found
-        scope = self.scope
-        scope.params = (*scope.params, *found)
+        self.scope.add_params(found)
         for each in found:
-            scope.define(each)
             self._context.names.reserve(each.name_hint)
 
     def _finish(self, frame: _Frame) -> Function:

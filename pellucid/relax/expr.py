@@ -33,7 +33,11 @@ from pellucid.relax.struct_info import (
     shape_builders,
     shape_value,
 )
-from pellucid.relax.symbolic import erase_unknown, signature_vars
+from pellucid.relax.symbolic import (
+    definable_tir_vars_in_struct_info,
+    erase_unknown,
+    signature_vars,
+)
 from pellucid.runtime.tensor import Tensor, array
 from pellucid.support.errors import TypeMismatchError
 
@@ -377,6 +381,16 @@ def as_seq(value: Expr) -> SeqExpr:
     )
 
 
+def defined_in(seq: SeqExpr) -> set[Any]:
+    """The variables, graph and symbolic, that the bindings of a sequence define."""
+    found: set[Any] = set()
+    for binding in [each for block in seq.blocks for each in block.bindings]:
+        found.add(binding.var)
+        if isinstance(binding, MatchCast):
+            found.update(definable_tir_vars_in_struct_info(binding.struct_info))
+    return found
+
+
 @node
 class Function(BaseFunc):
     """A graph function. `is_pure` says that it has no effects; `ret_struct_info` is what is
@@ -410,8 +424,9 @@ class Function(BaseFunc):
         self._init("body", as_seq(body))
         ret = ret_struct_info
         if ret is None and body.struct_info_ is not None:
-            known = {*self.params, *signature_vars([each.struct_info for each in self.params])}
-            ret = erase_unknown(body.struct_info_, known.__contains__)
+            shown = signature_vars([each.struct_info for each in self.params])
+            inside = defined_in(self.body).difference(shown)
+            ret = erase_unknown(body.struct_info_, lambda each: each not in inside)
         self._init("ret_struct_info", ret)
         self._init("is_pure", bool(is_pure))
         self._init("attrs", as_attrs(attrs))

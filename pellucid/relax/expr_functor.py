@@ -432,7 +432,7 @@ class PyExprMutator(ExprFunctor):
         if seq is op or seq.struct_info_ is not None:
             return seq
         info = self.builder_.info_of(body) or ObjectStructInfo()
-        return seq.replace(struct_info_=erase_unknown(info, self.builder_.scope.knows_at_entry))
+        return seq.replace(struct_info_=erase_unknown(info, self.builder_.scope.outlived_by))
 
     def visit_function_(self, op: Function) -> Expr:
         """The function of the new parameters and the new body.

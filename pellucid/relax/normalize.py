@@ -254,7 +254,7 @@ class Normalizer:
             if seq.struct_info_ is None:
                 scope = self.builder.scope
                 info = self.info_of(seq.body) or ObjectStructInfo()
-                seq = seq.replace(struct_info_=erase_unknown(info, scope.knows_at_entry))
+                seq = seq.replace(struct_info_=erase_unknown(info, scope.outlived_by))
         finally:
             self.builder.end_scope()
         return seq

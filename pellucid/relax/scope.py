@@ -19,40 +19,46 @@ from pellucid.support.naming import NameSupply
 class Scope:
     """The variables defined in a scope, on top of those of the scope around it."""
 
-    __slots__ = ("_names", "_outer", "params")
+    __slots__ = ("_entry", "_outer", "_own", "params")
 
     def __init__(self, outer: Scope | None, params: Iterable[Var]) -> None:
         self._outer = outer
-        self._names: set[Any] = set()
-        self.params = tuple(params)
-        for param in self.params:
-            self.define(param)
+        self._entry: set[Any] = set()
+        self._own: set[Any] = set()
+        self.params: tuple[Var, ...] = ()
+        self.add_params(params)
 
-    def define(self, var: Var) -> None:
-        """Make a graph variable known; a parameter's symbolic variables come with it."""
-        self._names.add(var)
-        if var in self.params and var.struct_info_ is not None:
-            self.define_symbols(var.struct_info_)
+    def add_params(self, params: Iterable[Var]) -> None:
+        """Make parameters and their symbolic variables known, as if from the begin."""
+        found = tuple(params)
+        self.params += found
+        for param in found:
+            self._entry.add(param)
+            if param.struct_info_ is not None:
+                self._entry.update(definable_tir_vars_in_struct_info(param.struct_info_))
+
+    def define(self, var: Any) -> None:
+        """Make a variable known that a binding defines."""
+        self._own.add(var)
 
     def define_symbols(self, info: StructInfo) -> None:
-        """Make the symbolic variables known that `info` defines."""
-        self._names.update(definable_tir_vars_in_struct_info(info))
+        """Make the symbolic variables known that `info` defines and that are new here."""
+        for each in definable_tir_vars_in_struct_info(info):
+            if not self.knows(each):
+                self._own.add(each)
 
     def knows(self, variable: Any) -> bool:
         """Whether a variable is defined here or further out."""
         scope: Scope | None = self
         while scope is not None:
-            if variable in scope._names:
+            if variable in scope._own or variable in scope._entry:
                 return True
             scope = scope._outer
         return False
 
-    def knows_at_entry(self, variable: Any) -> bool:
-        """Whether a variable was defined before the scope's own bindings."""
-        if self._outer is not None and self._outer.knows(variable):
-            return True
-        entry = Scope(None, self.params)
-        return variable in entry._names
+    def outlived_by(self, variable: Any) -> bool:
+        """Whether a variable is not the scope's own, so that it may be spoken of behind it."""
+        return variable not in self._own
 
 
 @dataclass(slots=True)
