@@ -29,7 +29,7 @@ def evaluate(operator: Callable[..., Any], *arguments: Any, **options: Any) -> A
     results = list(found) if isinstance(found, tuple | list) else [found]
     function = te.create_prim_func([*tensors, *results])
     outputs = [np.empty([int(e) for e in r.shape], str(r.dtype)) for r in results]
-    inputs = [np.ascontiguousarray(each) for each in arguments if isinstance(each, np.ndarray)]
+    inputs = [np.array(each, order="C") for each in arguments if isinstance(each, np.ndarray)]
     run_prim_func(function, [*inputs, *outputs])
     return outputs if isinstance(found, tuple | list) else outputs[0]
 
