@@ -95,6 +95,7 @@ class OpRecord:
     tolerance: str
     convert: Mapping[str, Convert] = field(default_factory=dict[str, Convert])
     inline_scalars: bool = False
+    prepare: Callable[[dict[str, Any]], None] | None = None
 
     @property
     def signature(self) -> inspect.Signature:
@@ -136,6 +137,8 @@ class OpRecord:
             ) from None
         bound.apply_defaults()
         values = bound.arguments
+        if self.prepare is not None:
+            self.prepare(values)
         dtype = _dtype_for_numbers(self.params, values)
         found: list[Expr] = []
         missing: str | None = None
@@ -233,14 +236,19 @@ def _plain_value(value: Any) -> Any:
 
 
 def _dtype_for_numbers(params: Sequence[Param], values: Mapping[str, Any]) -> str | None:
-    """The dtype that Python numbers among the tensor arguments take: that of the first tensor."""
+    """The dtype that Python numbers among the tensor arguments take: that of the first tensor that
+    is not of bools (those are conditions), else bool.
+    """
+    found: str | None = None
     for param in params:
         value = values[param.name]
         if param.kind == "Tensor" and isinstance(value, Expr):
             info = info_of(value)
             if isinstance(info, TensorStructInfo) and info.dtype != UNKNOWN:
-                return str(info.dtype)
-    return None
+                if not info.dtype.is_bool:
+                    return str(info.dtype)
+                found = "bool"
+    return found
 
 
 def info_of(value: Expr) -> StructInfo | None:
@@ -261,6 +269,8 @@ def _as_tensor(value: Any, dtype: str | None) -> Expr:
     if isinstance(value, PrimExpr):
         return PrimValue(value)
     if isinstance(value, float) and dtype is not None and not _is_float(dtype):
+        dtype = None
+    if dtype == "bool" and not isinstance(value, bool):
         dtype = None
     if isinstance(value, bool | int | float | complex):
         return const(value, dtype)
@@ -400,6 +410,7 @@ def op(
     tolerance: str = "arithmetic",
     convert: Mapping[str, Convert] | None = None,
     inline_scalars: bool = False,
+    prepare: Callable[[dict[str, Any]], None] | None = None,
     attributes: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Call]]:
     """Make a function in tensor expressions the operator `relax.<name>`.
@@ -408,7 +419,8 @@ def op(
     operator. `samples` are calls that the tests try. `legalize(builder, call)` replaces the body as
     the lowering. `tolerance` is the class in `testing.tolerance` that results are compared by.
     `convert` maps attributes to what checks and completes them. With `inline_scalars` constants of
-    no dimensions reach the lowering as scalars. `attributes` are further attributes of the `Op`.
+    no dimensions reach the lowering as scalars. `prepare` completes the arguments, by name, before
+    they are converted. `attributes` are further attributes of the `Op`.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Call]:
@@ -427,6 +439,7 @@ def op(
             tolerance,
             convert or {},
             inline_scalars,
+            prepare,
         )
         _records[name] = made
         operator.set_attr("FPurity", pure)
