@@ -36,6 +36,9 @@ class _Comparison:
         self.map_free_vars = map_free_vars
         self.left: dict[Node, Node] = {}
         self.right: dict[Node, Node] = {}
+        # Pairs made by a use, that a definition has to confirm (a closure that calls itself is used
+        # before it is defined).
+        self.owed: dict[Node, Node] = {}
         self.path: list[str] = []
         self.pair: tuple[Any, Any] | None = None
 
@@ -94,23 +97,35 @@ class _Comparison:
         if isinstance(a, Node) and a.is_variable:
             if type(a) is not type(b) or not self.fields(a, b, True):
                 return self.differ(a, b)
+            if self.owed.pop(a, b) is not b:
+                return self.differ(a, b)
             self.left[a], self.right[b] = b, a
             return True
         return self.same(a, b, True)
 
     def variable(self, a: Node, b: Node, define: bool) -> bool:
-        """Compare used variables (within a binder field an unpaired one is defined by its first
-        use).
+        """Compare used variables: paired ones, the same one, or a pair that a definition is to
+        confirm. Within a binder field a use defines; a buffer is known by its parts.
         """
         paired = self.left.get(a)
         if paired is not None or b in self.right:
+            if define:
+                self.owed.pop(a, None)
             return True if paired is b else self.differ(a, b)
-        if define or self.map_free_vars:
-            if not self.fields(a, b, define):
-                return False
-            self.left[a], self.right[b] = b, a
+        if a is b and not define and not self.map_free_vars:
             return True
-        return True if a is b else self.differ(a, b)
+        if not self.fields(a, b, define):
+            return False
+        self.left[a], self.right[b] = b, a
+        if not (define or self.map_free_vars or _is_known_by_parts(type(a))):
+            self.owed[a] = b
+        return True
+
+    def run(self, a: Any, b: Any) -> bool:
+        """Compare two programs; a pair that no definition confirmed is a difference."""
+        if not self.same(_content(a), _content(b), False):
+            return False
+        return all(self.differ(x, y) for x, y in self.owed.items())
 
     def fields(self, a: Node, b: Node, define: bool) -> bool:
         """Compare two nodes of one class field by field."""
@@ -128,6 +143,13 @@ class _Comparison:
         return True
 
 
+def _is_known_by_parts(cls: type[Node]) -> bool:
+    """Whether a variable of this class is determined by its children, as a buffer by its pointer
+    and shape.
+    """
+    return any(field.role is Role.CHILD for field in _plan(cls))
+
+
 def _content(value: Any) -> Any:
     """A module compares by its contents; everything else as it is."""
     comparable = getattr(value, "structural_content", None)
@@ -139,7 +161,7 @@ def structural_equal(a: Any, b: Any, map_free_vars: bool = False) -> bool:
     variables.
     """
     allow_deep_recursion()
-    return _Comparison(map_free_vars).definition(_content(a), _content(b))
+    return _Comparison(map_free_vars).run(a, b)
 
 
 def first_difference(a: Any, b: Any, map_free_vars: bool = False) -> tuple[str, Any, Any] | None:
@@ -148,7 +170,7 @@ def first_difference(a: Any, b: Any, map_free_vars: bool = False) -> tuple[str, 
     """
     allow_deep_recursion()
     comparison = _Comparison(map_free_vars)
-    if comparison.definition(_content(a), _content(b)):
+    if comparison.run(a, b):
         return None
     left, right = comparison.pair or (a, b)
     return "".join(reversed(comparison.path)) or ".", left, right
