@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast, overload
 
 import numpy as np
 
-from pellucid.runtime import arrays, ffi, values
+from pellucid.runtime import arrays, builtin, ffi, values
 from pellucid.runtime.arrays import AnyArray
 from pellucid.runtime.tensor import array, wrap
 from pellucid.support.errors import RegistryError, did_you_mean
@@ -160,3 +160,7 @@ def _tensors(value: object) -> Any:
     if arrays.is_torch(value):
         return wrap(arrays.handle_of_dlpack(value))
     return value
+
+
+for _name, _function in builtin.FUNCTIONS.items():
+    _register(_name, _function, override=False)
