@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from pellucid.driver.build import build
-from pellucid.driver.pipeline import lower_stages
+from pellucid.driver.pipeline import lowering
 from pellucid.interp import run
+from pellucid.ir.module import IRModule
+from pellucid.ir.transform import PassContext
 from pellucid.testing.tolerance import assert_agree
 from pellucid.tir.function import PrimFunc
 
@@ -36,13 +38,16 @@ def stages_agree(func: PrimFunc, *args: Any) -> None:
     """After each lowering stage the interpreter finds the same."""
     expected = copies(args)
     run(func, *expected)
-    for stage in lower_stages():
-        func = stage(func)
+    name = str(func.attrs.get("global_symbol", "main"))
+    mod = IRModule({name: func})
+    for stage in lowering().passes:
+        with PassContext(config={"verify": True}):
+            mod = stage(mod)
         actual = copies(args)
-        run(func, *actual)
+        run(mod[name], *actual)
         for one, other in zip(actual, expected, strict=True):
             if isinstance(one, np.ndarray):
-                assert_agree(one, other, "exact", stage.__name__)
+                assert_agree(one, other, "exact", repr(stage))
 
 
 def random(shape: tuple[int, ...], dtype: Any = "float32", seed: int = 0) -> Array:

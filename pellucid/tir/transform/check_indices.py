@@ -72,4 +72,4 @@ def verify_checked(func: PrimFunc) -> None:
 
 def CheckIndices() -> Pass:
     """The pass that checks every index when it is used."""
-    return stage("CheckIndices", check_indices)
+    return stage("CheckIndices", check_indices, verify_checked)

@@ -190,4 +190,4 @@ def verify_compact(func: PrimFunc) -> None:
 
 def CompactBufferAllocation() -> Pass:
     """The pass that makes allocations as small as what is used."""
-    return stage("CompactBufferAllocation", compact_buffer_allocation)
+    return stage("CompactBufferAllocation", compact_buffer_allocation, verify_compact)

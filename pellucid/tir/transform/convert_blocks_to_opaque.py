@@ -78,4 +78,4 @@ def verify_opaque_blocks(func: PrimFunc) -> None:
 
 def ConvertBlocksToOpaque() -> Pass:
     """The pass that substitutes block variables."""
-    return stage("ConvertBlocksToOpaque", convert_blocks_to_opaque)
+    return stage("ConvertBlocksToOpaque", convert_blocks_to_opaque, verify_opaque_blocks)

@@ -41,4 +41,4 @@ def verify_serial(func: PrimFunc) -> None:
 
 def ConvertForLoopsToSerial() -> Pass:
     """The pass that makes loops serial."""
-    return stage("ConvertForLoopsToSerial", convert_for_loops_to_serial)
+    return stage("ConvertForLoopsToSerial", convert_for_loops_to_serial, verify_serial)

@@ -264,4 +264,4 @@ def verify_flat(func: PrimFunc) -> None:
 
 def FlattenBuffer() -> Pass:
     """The pass that makes buffers one-dimensional."""
-    return stage("FlattenBuffer", flatten_buffer)
+    return stage("FlattenBuffer", flatten_buffer, verify_flat)

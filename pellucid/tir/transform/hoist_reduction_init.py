@@ -154,4 +154,4 @@ def _is_left(node: Any) -> bool:
 
 def HoistReductionInit() -> Pass:
     """The pass that moves the init of reductions in front of their loops."""
-    return stage("HoistReductionInit", hoist_reduction_init)
+    return stage("HoistReductionInit", hoist_reduction_init, verify_hoisted)

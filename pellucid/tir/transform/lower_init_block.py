@@ -67,4 +67,4 @@ def verify_no_init(func: PrimFunc) -> None:
 
 def LowerInitBlock() -> Pass:
     """The pass that turns inits into conditions."""
-    return stage("LowerInitBlock", lower_init_block)
+    return stage("LowerInitBlock", lower_init_block, verify_no_init)

@@ -134,4 +134,4 @@ def verify_no_match_buffer(func: PrimFunc) -> None:
 
 def LowerMatchBuffer() -> Pass:
     """The pass that removes views of regions."""
-    return stage("LowerMatchBuffer", lower_match_buffer)
+    return stage("LowerMatchBuffer", lower_match_buffer, verify_no_match_buffer)

@@ -123,4 +123,4 @@ def verify_no_block(func: PrimFunc) -> None:
 
 def LowerOpaqueBlock() -> Pass:
     """The pass that removes blocks."""
-    return stage("LowerOpaqueBlock", lower_opaque_block)
+    return stage("LowerOpaqueBlock", lower_opaque_block, verify_no_block)

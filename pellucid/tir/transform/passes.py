@@ -36,13 +36,35 @@ def prim_func_pass(
     )
 
 
-def stage(name: str, function: Callable[[PrimFunc], PrimFunc]) -> Pass:
+class Stage(FunctionPass):
+    """A lowering stage: `function` of every loop function, and the contract of what it makes.
+
+    The contract is checked where the context asks for verification; it raises a `PassError`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        function: Callable[[PrimFunc], PrimFunc],
+        contract: Callable[[PrimFunc], None] | None,
+    ) -> None:
+        super().__init__(PassInfo(0, f"tir.{name}"), self._lowered, PrimFunc)
+        self.stage = function
+        self.contract = contract
+        self.__doc__ = function.__doc__
+
+    def _lowered(self, func: PrimFunc, mod: IRModule, ctx: PassContext) -> PrimFunc:
+        del mod
+        result = self.stage(func)
+        if self.contract is not None and ctx.get("verify"):
+            self.contract(result)
+        return result
+
+
+def stage(
+    name: str,
+    function: Callable[[PrimFunc], PrimFunc],
+    contract: Callable[[PrimFunc], None] | None = None,
+) -> Pass:
     """The pass `name` that replaces every loop function by `function` of it."""
-
-    def run(func: PrimFunc, mod: IRModule, ctx: PassContext) -> PrimFunc:
-        del mod, ctx
-        return function(func)
-
-    made = FunctionPass(PassInfo(0, f"tir.{name}"), run, PrimFunc)
-    made.__doc__ = function.__doc__
-    return made
+    return Stage(name, function, contract)

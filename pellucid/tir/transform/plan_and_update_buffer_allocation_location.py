@@ -405,5 +405,7 @@ def verify_allocation_location(func: PrimFunc) -> None:
 def PlanAndUpdateBufferAllocationLocation() -> Pass:
     """The pass that moves allocations to where they are needed."""
     return stage(
-        "PlanAndUpdateBufferAllocationLocation", plan_and_update_buffer_allocation_location
+        "PlanAndUpdateBufferAllocationLocation",
+        plan_and_update_buffer_allocation_location,
+        verify_allocation_location,
     )

@@ -80,4 +80,4 @@ def verify_no_no_op(func: PrimFunc) -> None:
 
 def RemoveNoOp() -> Pass:
     """The pass that removes what does nothing."""
-    return stage("RemoveNoOp", remove_no_op)
+    return stage("RemoveNoOp", remove_no_op, verify_no_no_op)

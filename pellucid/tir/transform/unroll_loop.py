@@ -63,4 +63,4 @@ def verify_no_unrolled(func: PrimFunc) -> None:
 
 def UnrollLoop() -> Pass:
     """The pass that writes unrolled loops out."""
-    return stage("UnrollLoop", unroll_loop)
+    return stage("UnrollLoop", unroll_loop, verify_no_unrolled)

@@ -505,4 +505,8 @@ def VectorizeLoop(enable_vectorize: bool = True) -> Pass:
     """The pass that turns vectorized loops into vector operations (without `enable_vectorize`:
     into serial loops).
     """
-    return stage("VectorizeLoop", vectorize_loop if enable_vectorize else serialize_vectorized)
+    return stage(
+        "VectorizeLoop",
+        vectorize_loop if enable_vectorize else serialize_vectorized,
+        verify_no_vectorized,
+    )
