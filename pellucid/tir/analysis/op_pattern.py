@@ -142,7 +142,7 @@ def _pair_pattern(
     worst = OpPatternKind.ELEM_WISE
     element_wise = False
     for load in loads:
-        if _same(load.indices, store.indices) and _same(load.buffer.shape, store.buffer.shape):
+        if _same_place(load, store):
             element_wise = True
         elif _is_broadcast(load.indices, store.indices):
             worst = max(worst, OpPatternKind.BROADCAST)
@@ -153,6 +153,16 @@ def _pair_pattern(
     if element_wise and worst == OpPatternKind.BROADCAST:
         return OpPatternKind.ELEM_WISE
     return worst
+
+
+def _same_place(load: BufferLoad, store: BufferStore) -> bool:
+    """Whether a load reads the element at the place of the store, in a tensor of the same shape."""
+    if not _same(load.buffer.shape, store.buffer.shape):
+        return False
+    return all(
+        structural_equal(a, b) or (isinstance(extent, IntImm) and extent.value == 1)
+        for a, b, extent in zip(load.indices, store.indices, store.buffer.shape, strict=True)
+    )
 
 
 def _is_broadcast(load: Indices, store: Indices) -> bool:
