@@ -76,7 +76,9 @@ class BlockBuilder:
         self._contexts: list[Context] = [Context()]
         self._frames: list[_Frame] = []
         self._bound: dict[Var, Expr] = {}
-        self._by_hash: dict[int, list[GlobalVar]] | None = None
+        # Functions by structural hash, and those that are not entered there yet.
+        self._by_hash: dict[int, list[GlobalVar]] = {}
+        self._unhashed: list[GlobalVar] = list(self._module)
         self._normalizer = Normalizer(self)
 
     @staticmethod
@@ -409,17 +411,16 @@ class BlockBuilder:
         return gvar in self._module and structural_equal(self._module[gvar], func)
 
     def _hashes(self) -> dict[int, list[GlobalVar]]:
-        if self._by_hash is None:
-            self._by_hash = {}
-            for gvar, function in self._module.items():
-                self._by_hash.setdefault(structural_hash(function), []).append(gvar)
+        for gvar in self._unhashed:
+            self._by_hash.setdefault(structural_hash(self._module[gvar]), []).append(gvar)
+        self._unhashed = []
         return self._by_hash
 
     def update_func(self, gvar: GlobalVar, func: BaseFunc) -> None:
         """Put `func` under `gvar`, in place of what is there or anew."""
         self._names.reserve(gvar.name_hint)
         self._module[gvar] = func
-        self._by_hash = None
+        self._unhashed.append(gvar)
 
     def get(self) -> IRModule:
         """The module as it is now; building may go on."""
