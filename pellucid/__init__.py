@@ -18,7 +18,6 @@ _Door = tuple[Callable[[str], object], Callable[[], list[str]], list[str]]
 _named, __dir__, __all__ = cast("_Door", lazy_loader.attach_stub(__name__, __file__))
 
 _LATER = {
-    "topi": "the operator inventory",
     "compile": "compiling PyTorch and ONNX models",
 }
 

@@ -6,6 +6,7 @@ from . import target as target
 from . import te as te
 from . import testing as testing
 from . import tir as tir
+from . import topi as topi
 from .driver.build import build as build
 from .ir import transform as transform
 from .ir.module import IRModule as IRModule

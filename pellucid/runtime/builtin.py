@@ -127,7 +127,7 @@ def compress(condition: Any, x: Any, axis: Any = None) -> Tensor:
 
 
 def repeat_interleave(x: Any, repeats: Any, axis: Any = None) -> Tensor:
-    """Elements of the flat tensor (slices along `axis`), each as often as the vector `repeats` says."""
+    """Elements of the flat tensor (slices along `axis`), each as often as `repeats` says."""
     return array(np.repeat(_values(x), _values(repeats), axis=axis))
 
 

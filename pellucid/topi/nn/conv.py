@@ -18,8 +18,8 @@ from pellucid.ir import arithmetic as ar
 from pellucid.ir.scalar import IterVar
 from pellucid.support.errors import TypeMismatchError
 from pellucid.topi.layout import Layout, layout
-from pellucid.topi.nn.padding import dilated, output_extent, pad_widths
-from pellucid.topi.pad import pad
+from pellucid.topi.nn.windows import dilated, output_extent, pad_widths
+from pellucid.topi.padding import pad
 from pellucid.topi.shapes import (
     constant,
     integers,

@@ -15,8 +15,8 @@ from pellucid.ir import arithmetic as ar
 from pellucid.support.errors import TypeMismatchError
 from pellucid.topi.layout import Layout, layout
 from pellucid.topi.nn.conv import REDUCE_NAMES, SPATIAL_NAMES
-from pellucid.topi.nn.padding import dilated, pad_widths
-from pellucid.topi.pad import dilate, pad
+from pellucid.topi.nn.windows import dilated, pad_widths
+from pellucid.topi.padding import dilate, pad
 from pellucid.topi.shapes import (
     integers,
     require_equal,

@@ -9,8 +9,8 @@ from typing import Any
 
 from pellucid import te
 from pellucid.ir import arithmetic as ar
-from pellucid.topi.nn.padding import dilated, output_extent, pad_widths
-from pellucid.topi.pad import pad
+from pellucid.topi.nn.windows import dilated, output_extent, pad_widths
+from pellucid.topi.padding import pad
 from pellucid.topi.shapes import (
     constant,
     integers,

@@ -13,7 +13,7 @@ from pellucid import te
 from pellucid.ir import arithmetic as ar
 from pellucid.support.errors import TypeMismatchError
 from pellucid.tir import op as tir
-from pellucid.topi.pad import pad
+from pellucid.topi.padding import pad
 from pellucid.topi.reduction import reduced_shape, reduction_axes, source_indices
 from pellucid.topi.shapes import (
     as_list,

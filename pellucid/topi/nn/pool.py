@@ -16,8 +16,8 @@ from pellucid import te
 from pellucid.ir import arithmetic as ar
 from pellucid.support.errors import TypeMismatchError
 from pellucid.topi.layout import layout as parse_layout
-from pellucid.topi.nn.padding import dilated, output_extent, pad_widths
-from pellucid.topi.pad import pad
+from pellucid.topi.nn.windows import dilated, output_extent, pad_widths
+from pellucid.topi.padding import pad
 from pellucid.topi.shapes import constant, integers, product, simplify
 
 REDUCE_NAMES = ("rv0", "rv1", "rv2")

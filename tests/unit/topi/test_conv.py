@@ -15,9 +15,9 @@ from pellucid.interp import run_prim_func
 from pellucid.ir import structural_equal
 from pellucid.script import tir as T
 from pellucid.support.errors import TypeMismatchError
+from pellucid.topi import nn
 from pellucid.topi.layout import layout_transform
-from pellucid.topi.nn import conv, conv_transpose, depthwise
-from pellucid.topi.nn.padding import pad_widths
+from pellucid.topi.nn.windows import pad_widths
 
 RNG = np.random.default_rng(2)
 
@@ -42,7 +42,7 @@ def test_conv2d(
     evaluate: Callable[..., Any], stride: Any, padding: Any, dilation: Any, groups: int
 ) -> None:
     x, w = values(1, 4, 6, 5), values(4, 4 // groups, 3, 2)
-    found = evaluate(conv.conv2d, x, w, stride, padding, dilation, "NCHW", "OIHW", None, groups)
+    found = evaluate(nn.conv2d, x, w, stride, padding, dilation, "NCHW", "OIHW", None, groups)
     check(found, functional.conv2d(t(x), t(w), None, stride, padding, dilation, groups))
 
 
@@ -50,36 +50,36 @@ def test_conv2d_in_other_layouts(evaluate: Callable[..., Any]) -> None:
     x, w = values(1, 8, 4, 5), values(4, 8, 2, 3)
     expected = functional.conv2d(t(x), t(w), None, 2, 1).numpy()
     nhwc = x.transpose(0, 2, 3, 1), w.transpose(2, 3, 1, 0)
-    found = evaluate(conv.conv2d_nhwc, *nhwc, 2, 1, 1)
+    found = evaluate(nn.conv2d_nhwc, *nhwc, 2, 1, 1)
     check(found, expected.transpose(0, 2, 3, 1))
-    found = evaluate(conv.conv2d, nhwc[0], w.transpose(0, 2, 3, 1), 2, 1, 1, "NHWC", "OHWI")
+    found = evaluate(nn.conv2d, nhwc[0], w.transpose(0, 2, 3, 1), 2, 1, 1, "NHWC", "OHWI")
     check(found, expected.transpose(0, 2, 3, 1))
-    found = evaluate(conv.conv2d_hwcn, x.transpose(2, 3, 1, 0), nhwc[1], 2, 1, 1)
+    found = evaluate(nn.conv2d_hwcn, x.transpose(2, 3, 1, 0), nhwc[1], 2, 1, 1)
     check(found, expected.transpose(2, 3, 1, 0))
     packed = x.reshape(1, 2, 4, 4, 5).transpose(0, 1, 3, 4, 2)
     kernel = w.reshape(2, 2, 2, 4, 2, 3).transpose(0, 2, 4, 5, 3, 1)
-    found = evaluate(conv.conv2d_NCHWc, packed, kernel, 2, 1, 1)
+    found = evaluate(nn.conv2d_NCHWc, packed, kernel, 2, 1, 1)
     check(found.transpose(0, 1, 4, 2, 3).reshape(expected.shape), expected)
 
 
 def test_conv1d_and_conv3d(evaluate: Callable[..., Any]) -> None:
     x, w = values(2, 4, 7), values(6, 2, 3)
-    found = evaluate(conv.conv1d, x, w, 2, 1, 1, 2)
+    found = evaluate(nn.conv1d, x, w, 2, 1, 1, 2)
     check(found, functional.conv1d(t(x), t(w), None, 2, 1, 1, 2))
-    found = evaluate(conv.conv1d_nwc, x.transpose(0, 2, 1), values(3, 4, 2))
+    found = evaluate(nn.conv1d_nwc, x.transpose(0, 2, 1), values(3, 4, 2))
     assert found.shape == (2, 5, 2)
     x, w = values(1, 2, 3, 4, 3), values(2, 2, 2, 3, 1)
-    found = evaluate(conv.conv3d, x, w, 1, (1, 0, 1), 1)
+    found = evaluate(nn.conv3d, x, w, 1, (1, 0, 1), 1)
     check(found, functional.conv3d(t(x), t(w), None, 1, (1, 0, 1)))
 
 
 def test_asymmetric_and_named_paddings(evaluate: Callable[..., Any]) -> None:
     x, w = values(1, 1, 5, 5), values(1, 1, 3, 3)
     expected = functional.conv2d(functional.pad(t(x), (2, 1, 0, 3)), t(w))
-    check(evaluate(conv.conv2d, x, w, 1, (0, 2, 3, 1), 1), expected)
-    found = evaluate(conv.conv2d, x, w, 1, "SAME", 1)
+    check(evaluate(nn.conv2d, x, w, 1, (0, 2, 3, 1), 1), expected)
+    found = evaluate(nn.conv2d, x, w, 1, "SAME", 1)
     check(found, functional.conv2d(t(x), t(w), padding="same"))
-    assert evaluate(conv.conv2d, x, w, 2, "SAME", 1).shape == (1, 1, 3, 3)
+    assert evaluate(nn.conv2d, x, w, 2, "SAME", 1).shape == (1, 1, 3, 3)
     assert pad_widths("SAME", [6], [3], [2]) == ([0], [1])
     with pytest.raises(TypeMismatchError, match="no such padding"):
         pad_widths("FULL", [6], [3], [2])
@@ -95,7 +95,7 @@ def test_depthwise(evaluate: Callable[..., Any], multiplier: int, channels_last:
     if channels_last:
         x, w = x.transpose(0, 2, 3, 1), w.transpose(2, 3, 0, 1)
         expected = expected.transpose(0, 2, 3, 1)
-    function = depthwise.depthwise_conv2d_nhwc if channels_last else depthwise.depthwise_conv2d_nchw
+    function = nn.depthwise_conv2d_nhwc if channels_last else nn.depthwise_conv2d_nchw
     check(evaluate(function, x, w, 2, 1, (2, 1)), expected)
 
 
@@ -107,9 +107,7 @@ def test_conv2d_transpose(
     evaluate: Callable[..., Any], stride: Any, padding: Any, extra: Any, dilation: int, groups: int
 ) -> None:
     x, w = values(1, 4, 3, 4), values(4, 2, 3, 3)
-    found = evaluate(
-        conv_transpose.conv2d_transpose, x, w, stride, padding, None, extra, dilation, groups
-    )
+    found = evaluate(nn.conv2d_transpose, x, w, stride, padding, None, extra, dilation, groups)
     expected = functional.conv_transpose2d(
         t(x), t(w), None, stride, padding, extra, groups, dilation
     )
@@ -118,14 +116,12 @@ def test_conv2d_transpose(
 
 def test_conv1d_and_conv3d_transpose(evaluate: Callable[..., Any]) -> None:
     x, w = values(1, 2, 4), values(2, 3, 3)
-    found = evaluate(conv_transpose.conv1d_transpose_ncw, x, w, 2, 1)
+    found = evaluate(nn.conv1d_transpose_ncw, x, w, 2, 1)
     check(found, functional.conv_transpose1d(t(x), t(w), None, 2, 1))
-    found = evaluate(
-        conv_transpose.conv1d_transpose, x.transpose(0, 2, 1), w, 2, 1, data_layout="NWC"
-    )
+    found = evaluate(nn.conv1d_transpose, x.transpose(0, 2, 1), w, 2, 1, data_layout="NWC")
     check(found.transpose(0, 2, 1), functional.conv_transpose1d(t(x), t(w), None, 2, 1))
     x, w = values(1, 2, 2, 3, 2), values(2, 1, 2, 2, 3)
-    found = evaluate(conv_transpose.conv3d_transpose_ncdhw, x, w, 2, 1, None, 1)
+    found = evaluate(nn.conv3d_transpose_ncdhw, x, w, 2, 1, None, 1)
     check(found, functional.conv_transpose3d(t(x), t(w), None, 2, 1, 1))
 
 
@@ -133,7 +129,7 @@ def test_symbolic_batch_and_image(evaluate: Callable[..., Any]) -> None:
     del evaluate
     n, h = te.var("n", "int64"), te.var("h", "int64")
     a, b = te.placeholder((n, 2, h, 4), name="A"), te.placeholder((3, 2, 3, 3), name="B")
-    function = te.create_prim_func([a, b, conv.conv2d(a, b, 2, 1, 1)], "int64")
+    function = te.create_prim_func([a, b, nn.conv2d(a, b, 2, 1, 1)], "int64")
     x, w = values(2, 2, 5, 4), values(3, 2, 3, 3)
     expected = functional.conv2d(t(x), t(w), None, 2, 1).numpy()
     out = np.empty_like(expected)
@@ -143,7 +139,7 @@ def test_symbolic_batch_and_image(evaluate: Callable[..., Any]) -> None:
 
 def test_products_are_in_the_dtype_asked_for(evaluate: Callable[..., Any]) -> None:
     x = np.full((1, 2, 3, 3), 100, "int8")
-    found = evaluate(conv.conv2d, x, x, 1, 0, 1, "NCHW", "OIHW", "int32")
+    found = evaluate(nn.conv2d, x, x, 1, 0, 1, "NCHW", "OIHW", "int32")
     assert found.dtype == np.int32
     assert found[0, 0, 0, 0] == 180000
 
@@ -151,15 +147,15 @@ def test_products_are_in_the_dtype_asked_for(evaluate: Callable[..., Any]) -> No
 def test_wrong_convolutions() -> None:
     x = te.placeholder((1, 4, 5, 5))
     with pytest.raises(TypeMismatchError, match="channels"):
-        conv.conv2d(x, te.placeholder((2, 3, 3, 3)), 1, 0, 1)
+        nn.conv2d(x, te.placeholder((2, 3, 3, 3)), 1, 0, 1)
     with pytest.raises(TypeMismatchError, match="larger than the padded"):
-        conv.conv2d(x, te.placeholder((2, 4, 7, 7)), 1, 0, 1)
+        nn.conv2d(x, te.placeholder((2, 4, 7, 7)), 1, 0, 1)
     with pytest.raises(TypeMismatchError, match="kernel's layout"):
-        conv.conv2d(x, te.placeholder((2, 4, 3)), 1, 0, 1, "NCHW", "OIW")
+        nn.conv2d(x, te.placeholder((2, 4, 3)), 1, 0, 1, "NCHW", "OIW")
     with pytest.raises(TypeMismatchError, match="multiple of the number of groups"):
-        conv.group_conv2d_nchw(x, te.placeholder((3, 2, 3, 3)), 1, 0, 1, 2)
+        nn.group_conv2d_nchw(x, te.placeholder((3, 2, 3, 3)), 1, 0, 1, 2)
     with pytest.raises(TypeMismatchError, match="output padding"):
-        conv_transpose.conv2d_transpose_nchw(x, te.placeholder((4, 2, 3, 3)), 1, 0, None, 1)
+        nn.conv2d_transpose_nchw(x, te.placeholder((4, 2, 3, 3)), 1, 0, None, 1)
 
 
 @T.prim_func
@@ -178,9 +174,9 @@ def expected_conv2d(
                 A[v0, v1, v2 - 1, v3 - 1],
                 T.float32(0),
             )
-    for nn, ff, yy, xx, rc, ry, rx in T.grid(1, 3, 4, 4, 2, 3, 3):
+    for n0, ff, yy, xx, rc, ry, rx in T.grid(1, 3, 4, 4, 2, 3, 3):
         with T.block("conv2d_nchw"):
-            n, f, y, x, c, dy, dx = T.axis.remap("SSSSRRR", [nn, ff, yy, xx, rc, ry, rx])
+            n, f, y, x, c, dy, dx = T.axis.remap("SSSSRRR", [n0, ff, yy, xx, rc, ry, rx])
             with T.init():
                 conv2d_nchw[n, f, y, x] = T.float32(0)
             conv2d_nchw[n, f, y, x] = (
@@ -190,11 +186,11 @@ def expected_conv2d(
 
 def test_the_loops_of_conv2d() -> None:
     a, b = te.placeholder((1, 2, 4, 4), name="A"), te.placeholder((3, 2, 3, 3), name="B")
-    found = te.create_prim_func([a, b, conv.conv2d(a, b, 1, 1, 1)])
+    found = te.create_prim_func([a, b, nn.conv2d(a, b, 1, 1, 1)])
     assert structural_equal(found, expected_conv2d)
     for name in ("pad_temp", "conv2d_nchw"):
         assert f'T.block("{name}")' in found.script()
-    assert "for nn, ff, yy, xx, rc, ry, rx in T.grid(1, 3, 4, 4, 2, 3, 3):" in found.script()
+    assert "for n0, ff, yy, xx, rc, ry, rx in T.grid(1, 3, 4, 4, 2, 3, 3):" in found.script()
 
 
 def test_layout_transform(evaluate: Callable[..., Any]) -> None:

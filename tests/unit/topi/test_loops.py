@@ -12,7 +12,8 @@ import torch
 from pellucid import te
 from pellucid.interp import run_prim_func
 from pellucid.support.errors import TypeMismatchError
-from pellucid.topi import scan, scatter, sort
+from pellucid.topi import scan, scatter
+from pellucid.topi import sorting as sort
 
 RNG = np.random.default_rng(8)
 X = RNG.integers(-5, 6, (2, 3, 4)).astype("float32")

@@ -13,8 +13,8 @@ from torch.nn import functional
 from pellucid import te
 from pellucid.interp import run_prim_func
 from pellucid.support.errors import TypeMismatchError
-from pellucid.topi import pad
-from pellucid.topi.nn import activation, image_blocks, norm
+from pellucid.topi import nn
+from pellucid.topi import padding as pad
 
 RNG = np.random.default_rng(5)
 
@@ -33,9 +33,9 @@ def t(array: np.ndarray[Any, Any]) -> torch.Tensor:
 
 def test_layer_norm(evaluate: Callable[..., Any]) -> None:
     x, g, b = values(2, 3, 4), values(3, 4), values(3, 4)
-    found = evaluate(norm.layer_norm, x, g, b, (1, 2))
+    found = evaluate(nn.layer_norm, x, g, b, (1, 2))
     check(found, functional.layer_norm(t(x), (3, 4), t(g), t(b)))
-    found = evaluate(norm.layer_norm, x + 1000, g[0], None, -1)
+    found = evaluate(nn.layer_norm, x + 1000, g[0], None, -1)
     check(found, functional.layer_norm(t(x + 1000), (4,), t(g[0])), 1e-3)
 
 
@@ -43,27 +43,27 @@ def test_layer_norm_of_narrow_floats(evaluate: Callable[..., Any]) -> None:
     x = (values(2, 8) * 100).astype("float16")
     g = np.ones(8, "float16")
     expected = functional.layer_norm(t(x.astype("float32")), (8,))
-    found = evaluate(norm.layer_norm, x, g, g * 0, -1)
+    found = evaluate(nn.layer_norm, x, g, g * 0, -1)
     assert found.dtype == np.float16
     np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3)
 
 
 def test_rms_norm(evaluate: Callable[..., Any]) -> None:
     x, w = values(2, 3, 4), values(4)
-    check(evaluate(norm.rms_norm, x, w, -1), functional.rms_norm(t(x), (4,), t(w), 1e-5))
+    check(evaluate(nn.rms_norm, x, w, -1), functional.rms_norm(t(x), (4,), t(w), 1e-5))
 
 
 def test_group_and_instance_norm(evaluate: Callable[..., Any]) -> None:
     x, g, b = values(2, 6, 3, 2), values(6), values(6)
-    found = evaluate(norm.group_norm, x, g, b, 3, 1, [2, 3])
+    found = evaluate(nn.group_norm, x, g, b, 3, 1, [2, 3])
     check(found, functional.group_norm(t(x), 3, t(g), t(b)))
     last = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
-    found = evaluate(norm.group_norm, last, g, b, 2, -1, [1, 2])
+    found = evaluate(nn.group_norm, last, g, b, 2, -1, [1, 2])
     check(found.transpose(0, 3, 1, 2), functional.group_norm(t(x), 2, t(g), t(b)))
-    found = evaluate(norm.instance_norm, x, g, b, (2, 3))
+    found = evaluate(nn.instance_norm, x, g, b, (2, 3))
     check(found, functional.instance_norm(t(x), weight=t(g), bias=t(b)))
     with pytest.raises(TypeMismatchError, match="multiple of the number of groups"):
-        norm.group_norm(te.placeholder((2, 6, 3)), None, None, 4, 1, [2])
+        nn.group_norm(te.placeholder((2, 6, 3)), None, None, 4, 1, [2])
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -71,7 +71,7 @@ def test_batch_norm(evaluate: Callable[..., Any], training: bool) -> None:
     x, g, b, mean = values(3, 4, 2, 2), values(4), values(4), values(4)
     var = np.abs(values(4)) + 0.1
     options = {"training": training, "momentum": 0.3, "epsilon": 1e-3}
-    found = evaluate(norm.batch_norm, x, g, b, mean, var, **options)
+    found = evaluate(nn.batch_norm, x, g, b, mean, var, **options)
     moved = t(mean.copy()), t(var.copy())
     expected = functional.batch_norm(t(x), *moved, t(g), t(b), training, 0.3, 1e-3)
     check(found[0], expected)
@@ -81,9 +81,9 @@ def test_batch_norm(evaluate: Callable[..., Any], training: bool) -> None:
 
 def test_lrn_and_l2_normalize(evaluate: Callable[..., Any]) -> None:
     x = values(2, 5, 3)
-    found = evaluate(norm.lrn, x, 3, 1, 0.1, 0.75, 2.0)
+    found = evaluate(nn.lrn, x, 3, 1, 0.1, 0.75, 2.0)
     check(found, functional.local_response_norm(t(x), 3, 0.1, 0.75, 2.0))
-    found = evaluate(norm.l2_normalize, x, 1e-12, [1])
+    found = evaluate(nn.l2_normalize, x, 1e-12, [1])
     check(found, functional.normalize(t(x), dim=1))
 
 
@@ -111,19 +111,19 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations(evaluate: Callable[..., Any], name: str) -> None:
     x = np.linspace(-8, 30, 39, dtype="float32").reshape(3, 13)
-    check(evaluate(getattr(activation, name), x), ACTIVATIONS[name](t(x)))
+    check(evaluate(getattr(nn, name), x), ACTIVATIONS[name](t(x)))
 
 
 def test_activations_with_parameters(evaluate: Callable[..., Any]) -> None:
     x, slope = values(2, 3, 4), values(3)
-    check(evaluate(activation.leaky_relu, x, 0.1), functional.leaky_relu(t(x), 0.1))
-    check(evaluate(activation.prelu, x, slope), functional.prelu(t(x), t(slope)))
-    check(evaluate(activation.prelu, x, slope[:1]), functional.prelu(t(x), t(slope[:1])))
-    check(evaluate(activation.elu, x, 0.5), functional.elu(t(x), 0.5))
-    check(evaluate(activation.celu, x, alpha=2.0), functional.celu(t(x), 2.0))
-    check(evaluate(activation.softplus, x, 3.0, 1.0), functional.softplus(t(x), 3.0, 1.0))
+    check(evaluate(nn.leaky_relu, x, 0.1), functional.leaky_relu(t(x), 0.1))
+    check(evaluate(nn.prelu, x, slope), functional.prelu(t(x), t(slope)))
+    check(evaluate(nn.prelu, x, slope[:1]), functional.prelu(t(x), t(slope[:1])))
+    check(evaluate(nn.elu, x, 0.5), functional.elu(t(x), 0.5))
+    check(evaluate(nn.celu, x, alpha=2.0), functional.celu(t(x), 2.0))
+    check(evaluate(nn.softplus, x, 3.0, 1.0), functional.softplus(t(x), 3.0, 1.0))
     with pytest.raises(TypeMismatchError, match="other options"):
-        activation.gelu(te.placeholder((2,)), 1.0)
+        nn.gelu(te.placeholder((2,)), 1.0)
 
 
 MODES = {
@@ -170,23 +170,23 @@ def test_padding_by_symbolic_widths() -> None:
 
 def test_space_and_depth(evaluate: Callable[..., Any]) -> None:
     x = values(1, 8, 2, 3)
-    found = evaluate(image_blocks.depth_to_space, x, 2, "NCHW", "CRD")
+    found = evaluate(nn.depth_to_space, x, 2, "NCHW", "CRD")
     np.testing.assert_array_equal(found, functional.pixel_shuffle(t(x), 2))
-    deep = evaluate(image_blocks.depth_to_space, x, 2)
+    deep = evaluate(nn.depth_to_space, x, 2)
     expected = x.reshape(1, 2, 2, 2, 2, 3).transpose(0, 3, 4, 1, 5, 2).reshape(1, 2, 4, 6)
     np.testing.assert_array_equal(deep, expected)
-    np.testing.assert_array_equal(evaluate(image_blocks.space_to_depth, deep, 2), x)
+    np.testing.assert_array_equal(evaluate(nn.space_to_depth, deep, 2), x)
     with pytest.raises(TypeMismatchError, match="multiples of the block"):
-        image_blocks.space_to_depth(te.placeholder((1, 1, 3, 4)), 2)
+        nn.space_to_depth(te.placeholder((1, 1, 3, 4)), 2)
 
 
 def test_upsampling(evaluate: Callable[..., Any]) -> None:
     x = values(1, 2, 3, 4)
-    found = evaluate(image_blocks.upsampling, x, 2, 3)
+    found = evaluate(nn.upsampling, x, 2, 3)
     np.testing.assert_array_equal(found, x.repeat(2, 2).repeat(3, 3))
-    found = evaluate(image_blocks.upsampling, x, 2, 2, "NCHW", "bilinear", True)
+    found = evaluate(nn.upsampling, x, 2, 2, "NCHW", "bilinear", True)
     expected = functional.interpolate(t(x), scale_factor=2, mode="bilinear", align_corners=True)
     check(found, expected)
     y = values(1, 1, 2, 3, 2)
-    found = evaluate(image_blocks.upsampling3d, y, 2, 2, 2, "NCDHW", "trilinear")
+    found = evaluate(nn.upsampling3d, y, 2, 2, 2, "NCDHW", "trilinear")
     check(found, functional.interpolate(t(y), scale_factor=2, mode="trilinear"))
