@@ -31,6 +31,9 @@ from pellucid.support.errors import InterpreterError, RunError, UnsupportedError
 from pellucid.support.recursion import allow_deep_recursion
 from pellucid.tir.function import PrimFunc
 
+DEEPEST = 4_000
+"""How deep graph functions may call each other here."""
+
 
 @dataclass(slots=True)
 class Frame:
@@ -64,6 +67,7 @@ class Interpreter:
     def __init__(self, module: IRModule) -> None:
         allow_deep_recursion()
         self.module = module
+        self._depth = 0
 
     def __getitem__(self, name: str) -> Callable[..., Any]:
         """The function of that name, on arrays, runtime tensors, numbers, and tuples of them."""
@@ -83,12 +87,29 @@ class Interpreter:
         self, function: rx.Function, args: tuple[Any, ...], outer: Frame | None, name: str = ""
     ) -> Any:
         """Call a graph function with interpreter values."""
+        label = name or str(function.attrs.get("global_symbol", "function"))
+        if self._depth > DEEPEST:
+            raise InterpreterError(
+                f"{label} is called too deeply.",
+                expected=f"at most {DEEPEST} calls inside each other",
+                cure="look for a recursion that does not end",
+            )
+        self._depth += 1
+        try:
+            return self.eval(function.body, self._enter(function, args, outer, label))
+        finally:
+            self._depth -= 1
+
+    @staticmethod
+    def _enter(
+        function: rx.Function, args: tuple[Any, ...], outer: Frame | None, label: str
+    ) -> Frame:
+        """The frame of a call, with its arguments bound to the parameters."""
         symbols = Symbols()
         values: dict[rx.Var, Any] = {}
         if outer is not None:
             values.update(outer.values)
             symbols = Symbols(dict(outer.symbols.values), dict(outer.symbols.places))
-        label = name or str(function.attrs.get("global_symbol", "function"))
         if len(args) != len(function.params):
             raise RunError(f"{label} takes {len(function.params)} arguments.", found=f"{len(args)}")
         frame = Frame(values, symbols)
@@ -99,7 +120,7 @@ class Interpreter:
                 place = f"{label}: argument {param.name_hint!r}"
                 match_value(param.struct_info_, arg, symbols, place)
                 values[param] = arg
-        return self.eval(function.body, frame)
+        return frame
 
     # Expressions
 

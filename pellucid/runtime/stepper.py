@@ -35,6 +35,10 @@ from pellucid.runtime.plan import (
 from pellucid.runtime.registry import PackedFunction
 from pellucid.runtime.tensor import Tensor, empty
 from pellucid.support.errors import ArgumentError, RunError
+from pellucid.support.recursion import allow_deep_recursion
+
+DEEPEST = 20_000
+"""How deep graph functions may call each other; Python holds six frames for each call."""
 
 CallStep = CallKernel | CallPacked | CallGraph | CallClosure
 
@@ -76,15 +80,15 @@ class Functions(Protocol):
 class SteppedFunction:
     """A graph function that runs in Python, called like a compiled one."""
 
-    __slots__ = ("_stepper", "plan")
+    __slots__ = ("plan", "stepper")
 
     def __init__(self, stepper: Stepper, plan: GraphPlan) -> None:
-        self._stepper = stepper
+        self.stepper = stepper
         self.plan = plan
 
     def __call__(self, *args: Any) -> Any:
         """Call it; `ArgumentError` where the arguments do not fit."""
-        return self._stepper.run(self.plan, convert.ours(self.plan.signature, args, copies=True))
+        return self.stepper.run(self.plan, convert.ours(self.plan.signature, args, copies=True))
 
     def __repr__(self) -> str:
         """Its signature."""
@@ -94,17 +98,17 @@ class SteppedFunction:
 class Closure:
     """A graph function with its last arguments filled in."""
 
-    __slots__ = ("_stepper", "captured", "plan")
+    __slots__ = ("captured", "plan", "stepper")
 
     def __init__(self, stepper: Stepper, plan: GraphPlan, captured: tuple[Any, ...]) -> None:
-        self._stepper = stepper
+        self.stepper = stepper
         self.plan = plan
         self.captured = captured
 
     def __call__(self, *args: Any) -> Any:
         """Call it with the arguments that are missing."""
         everything = convert.ours(self.plan.signature, (*args, *self.captured), copies=True)
-        return self._stepper.run(self.plan, everything)
+        return self.stepper.run(self.plan, everything)
 
     def __repr__(self) -> str:
         """Its function's name."""
@@ -114,10 +118,11 @@ class Closure:
 class _Frame:
     """One call: registers, named dimensions, and the plan."""
 
-    __slots__ = ("bindings", "plan", "registers")
+    __slots__ = ("bindings", "depth", "plan", "registers")
 
-    def __init__(self, plan: GraphPlan, args: Sequence[Any]) -> None:
+    def __init__(self, plan: GraphPlan, args: Sequence[Any], depth: int) -> None:
         self.plan = plan
+        self.depth = depth
         self.registers: list[Any] = [None] * plan.registers
         self.registers[: len(args)] = args
         self.bindings: dict[str, int] = {}
@@ -133,6 +138,7 @@ class Stepper:
     """Runs plans of one program, with hooks or without; it holds nothing of any one call."""
 
     def __init__(self, functions: Functions, hooks: Hooks | None) -> None:
+        allow_deep_recursion()
         self._functions = functions
         self._hooks = hooks
 
@@ -140,9 +146,15 @@ class Stepper:
         """`plan` as a callable."""
         return SteppedFunction(self, plan)
 
-    def run(self, plan: GraphPlan, args: Sequence[Any]) -> Any:
-        """Run `plan` on checked arguments of ours."""
-        frame = _Frame(plan, args)
+    def run(self, plan: GraphPlan, args: Sequence[Any], depth: int = 0) -> Any:
+        """Run `plan` on checked arguments of ours, `depth` calls below the first one."""
+        if depth > DEEPEST:
+            raise RunError(
+                f"{plan.name} is called too deeply.",
+                expected=f"at most {DEEPEST} calls inside each other",
+                cure="look for a recursion that does not end",
+            )
+        frame = _Frame(plan, args, depth)
         self._bind(frame)
         self._steps(frame, plan.steps)
         return frame.registers[plan.result]
@@ -161,13 +173,24 @@ class Stepper:
     def _call(self, frame: _Frame, step: CallStep, function: Any, args: list[Any]) -> Any:
         hooks = self._hooks
         if hooks is None:
-            return function(*args)
+            return self._invoke(frame, function, args)
         if hooks.before is not None and hooks.before(step, args):
             return None
-        result = function(*args)
+        result = self._invoke(frame, function, args)
         if hooks.after is not None:
             hooks.after(step, args, result)
         return result
+
+    def _invoke(self, frame: _Frame, function: Any, args: list[Any]) -> Any:
+        """Call a function; one that is stepped here too without a C function in between, which
+        would take the stack that deep recursion needs.
+        """
+        if isinstance(function, SteppedFunction | Closure) and function.stepper is self:
+            plan = function.plan
+            everything = [*args, *function.captured] if isinstance(function, Closure) else args
+            checked = convert.ours(plan.signature, everything, copies=True)
+            return self.run(plan, checked, frame.depth + 1)
+        return function(*args)
 
     def match_shape(self, frame: _Frame, step: MatchShape) -> None:
         """See `plan.MatchShape`."""

@@ -181,7 +181,7 @@ class EntryChecks:
         """
         f = self.f
         if spec.rank < 0:
-            self.require(f.icmp("eq", self.field(dltensor, "ptr", abi.DL_STRIDES), _null()))
+            self.compact_of_any_rank(dltensor)
             return (), (), None
         shape = self.field(dltensor, "ptr", abi.DL_SHAPE)
         extents = tuple([f.load("i64", self.at(shape, 8 * i), 8) for i in range(spec.rank)])
@@ -234,6 +234,31 @@ class EntryChecks:
             fits.append(f.lor(same, f.icmp("eq", extents[axis], 1)))
             step = f.mul(step, extents[axis])
         f.branch_if(self.all(fits), done, self.refuse)
+        f.start(done)
+
+    def compact_of_any_rank(self, dltensor: Value) -> None:
+        """As `compact`, of a tensor whose rank only it knows; an empty one is not asked for its
+        strides.
+        """
+        f = self.f
+        shape = self.field(dltensor, "ptr", abi.DL_SHAPE)
+        given = self.field(dltensor, "ptr", abi.DL_STRIDES)
+        rank = f.cast("sext", self.field(dltensor, "i32", abi.DL_NDIM), "i64")
+        testing, done = f.block("layout"), f.block("compact")
+        f.branch_if(f.icmp("eq", given, _null()), done, testing)
+        f.start(testing)
+        last = f.sub(rank, f.iconst("i64", 1))
+        start = [f.iconst("i64", 1), f.iconst("i64", 0)]
+        with f.loop(0, rank, carried=start) as axes:
+            step, wrong = axes.carried
+            axis = f.sub(last, axes.index)
+            extent = f.load("i64", f.gep("i64", shape, axis), 8)
+            stride = f.load("i64", f.gep("i64", given, axis), 8)
+            fits = f.lor(f.icmp("eq", stride, step), f.icmp("eq", extent, 1))
+            axes.next = [f.mul(step, extent), f.select(fits, wrong, f.iconst("i64", 1))]
+        step, wrong = axes.results
+        is_empty = f.icmp("eq", step, 0)
+        f.branch_if(f.lor(f.icmp("eq", wrong, 0), is_empty), done, self.refuse)
         f.start(done)
 
     def aligned(self, spec: TensorSpec, data: Value, is_empty: Value | None) -> None:

@@ -42,6 +42,12 @@ from pellucid.runtime.plan import GraphPlan, Step
 from pellucid.support.errors import InternalError, TypeMismatchError
 
 STACK_ARENA = 16_384
+RECURSIVE_ARENA = 1_024
+"""As `STACK_ARENA`, for functions that call themselves."""
+STACK_FOR_RECURSION = 4 << 20
+"""The bytes of stack that calls inside each other may take; threads have 8 MiB on the systems that
+we know.
+"""
 
 
 class GraphEmitter(GraphBranches):
@@ -50,7 +56,9 @@ class GraphEmitter(GraphBranches):
     def emit(self) -> GraphPlan:
         """Emit the function; gives the plan with its native symbol."""
         f = self.f
-        _, args, count, result = f.params
+        handle, args, count, result = f.params
+        if self.recursive:
+            self.limit_depth(handle)
         checks = EntryChecks(f, self.refuse, objects_only=True)
         arguments = checks.check(self.graph.signature, args, count)
         self.symbols = checks.symbols
@@ -82,12 +90,36 @@ class GraphEmitter(GraphBranches):
         self.raise_error(abi.CHECK_ERROR, self.module.string(self.graph.signature.name))
         self.f.ret(self.f.iconst("i32", -1))
 
+    def limit_depth(self, handle: Value) -> None:
+        """Stop before recursion leaves the stack. The outermost call hands the address of its own
+        frame on to those inside it: as their handle, made odd, which no real handle is.
+        """
+        f = self.f
+        here = f.cast("ptrtoint", f.alloca("i8", hint="frame"), "i64")
+        given = f.cast("ptrtoint", handle, "i64")
+        is_frame = f.icmp("ne", f.land(given, f.iconst("i64", 1)), 0)
+        self.frame = f.select(is_frame, given, f.lor(here, f.iconst("i64", 1)))
+        deep, fine = f.block("deep"), f.block("shallow")
+        used = f.sub(self.frame, here)
+        f.branch_if(f.icmp("slt", used, STACK_FOR_RECURSION), fine, deep)
+        f.start(deep)
+        message = (
+            f"{self.graph.name} is called too deeply.\n"
+            f"  expected: at most {STACK_FOR_RECURSION >> 20} MiB of stack for calls inside each "
+            "other\n"
+            "  cure: look for a recursion that does not end"
+        )
+        self.raise_error(abi.RUN_ERROR, self.module.string(message))
+        f.ret(f.iconst("i32", -1))
+        f.start(fine)
+
     def allocate_arena(self) -> Value | None:
         """The arena of this call: on the stack when it is small; gives what must be freed."""
         f, size = self.f, self.graph.arena_bytes
         if size == 0:
             return None
-        if isinstance(size, int) and size <= STACK_ARENA:
+        limit = RECURSIVE_ARENA if self.recursive else STACK_ARENA
+        if isinstance(size, int) and size <= limit:
             self.arena = f.alloca("i8", size, 64, "arena")
             return None
         slot = f.alloca("ptr", hint="heap")

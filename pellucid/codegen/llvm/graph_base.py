@@ -22,7 +22,7 @@ from pellucid.codegen.llvm.graph_values import (
 )
 from pellucid.codegen.llvm.text import Block, Function, Module
 from pellucid.codegen.llvm.value import Value
-from pellucid.runtime import abi, dims, dtypes
+from pellucid.runtime import abi, dims, dtypes, plan
 from pellucid.runtime.dims import Dim
 from pellucid.runtime.plan import GraphPlan
 from pellucid.runtime.signature import (
@@ -48,6 +48,23 @@ class Surroundings:
     graphs: Mapping[str, GraphPlan]
     constants: Sequence[tuple[str, tuple[int, ...]]]
 
+    def cycle(self, name: str) -> set[str]:
+        """The graph functions that call `name`, directly or not, and are called by it likewise."""
+        return {
+            each
+            for each in self._reached(name)
+            if each in self.graphs and name in self._reached(each)
+        }
+
+    def _reached(self, name: str) -> set[str]:
+        found, pending = set[str](), [name]
+        while pending:
+            for step in plan.walk(self.graphs[pending.pop()].steps):
+                if isinstance(step, plan.CallGraph) and step.function not in found:
+                    found.add(step.function)
+                    pending.append(step.function)
+        return found
+
 
 class GraphBase:
     """What the parts of the emitter share."""
@@ -66,6 +83,8 @@ class GraphBase:
         self.packed: list[str] = []
         self.arena: Value | None = None
         self.symbols: dict[str, Value] = {}
+        self.recursive = bool(around.cycle(graph.name))
+        self.frame: Value | None = None
         self.objects: Objects
 
     def raise_error(self, kind: str, message: Value) -> None:

@@ -177,7 +177,9 @@ class GraphCalls(GraphBase):
         store_any(f, abi.NONE, f.iconst("i64", 0), result)
         entry = abi.ENTRY_PREFIX + step.function
         count = f.iconst("i32", len(step.args))
-        self.check_status(f.call(entry, "i32", [NULL, operands, count, result]))
+        inside = self.recursive and step.function in self.around.cycle(self.graph.name)
+        handle = f.cast("inttoptr", self.frame, "ptr") if inside and self.frame else NULL
+        self.check_status(f.call(entry, "i32", [handle, operands, count, result]))
         spec = self.around.graphs[step.function].signature.result
         self.held[step.dst] = self.take(spec, result, owned=True)
 

@@ -1,0 +1,79 @@
+"""Graph functions that call themselves: deep, and without end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid
+from pellucid import interp, relax
+from pellucid.script import ir as I
+from pellucid.script import relax as R
+from pellucid.script import tir as T
+from pellucid.support.errors import InterpreterError, RunError
+
+
+@I.ir_module
+class Counting:
+    @T.prim_func
+    def next(n: T.Buffer((), "int64"), s: T.Buffer((), "int64"), m: T.Buffer((), "int64")):
+        m[()] = n[()] - s[()]
+
+    @T.prim_func
+    def more(n: T.Buffer((), "int64"), c: T.Buffer((), "bool")):
+        c[()] = n[()] != T.int64(0)
+
+    @R.function
+    def main(n: R.Tensor((), "int64"), s: R.Tensor((), "int64")) -> R.Tensor((), "int64"):
+        cls = Counting
+        c = R.call_tir(cls.more, (n,), R.Tensor((), "bool"))
+        if c:
+            m = R.call_tir(cls.next, (n, s), R.Tensor((), "int64"))
+            r = cls.main(m, s)
+        else:
+            r = n
+        return r
+
+
+@pytest.fixture(scope="module")
+def executable() -> Any:
+    return relax.build(Counting, target="llvm")
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_some_thousand_calls_inside_each_other(executable: Any, debug: bool) -> None:
+    vm = relax.VirtualMachine(executable, pellucid.cpu(), debug=debug)
+    assert vm["main"](np.array(5000), np.array(1)).numpy() == 0
+
+
+@pytest.mark.parametrize(
+    ("debug", "limit"),
+    [
+        (False, "4 MiB of stack for calls inside each other"),
+        (True, "20000 calls inside each other"),
+    ],
+)
+def test_recursion_without_end_is_an_error_and_the_machine_goes_on(
+    executable: Any, debug: bool, limit: str
+) -> None:
+    vm = relax.VirtualMachine(executable, pellucid.cpu(), debug=debug)
+    with pytest.raises(RunError) as caught:
+        vm["main"](np.array(1), np.array(0))
+    assert str(caught.value) == (
+        "main is called too deeply.\n"
+        f"  expected: at most {limit}\n"
+        "  cure: look for a recursion that does not end"
+    )
+    assert vm["main"](np.array(3), np.array(1)).numpy() == 0
+
+
+def test_the_interpreter_stops_as_well() -> None:
+    with pytest.raises(InterpreterError) as caught:
+        interp.run(Counting, np.array(1), np.array(0))
+    assert str(caught.value) == (
+        "main is called too deeply.\n"
+        "  expected: at most 4000 calls inside each other\n"
+        "  cure: look for a recursion that does not end"
+    )
