@@ -224,3 +224,19 @@ def test_interleaved_accesses_do_not_conflict():
 
     assert refusals(swap) == []
     agree(swap, random((32,)), random((32,)))
+
+
+@pytest.mark.parametrize("n", [0, 1, 15, 16, 17, 40])
+def test_masks_of_symbolic_loops(n):
+    @T.prim_func
+    def f(a: T.handle, b: T.handle):
+        n = T.int64()
+        A = T.match_buffer(a, (n,), "float32")
+        B = T.match_buffer(b, (n,), "float32")
+        for o in range((n + T.int64(15)) // T.int64(16)):
+            for i in T.vectorized(T.int64(16)):
+                if o * T.int64(16) + i < n and o * T.int64(16) + i >= T.int64(3):
+                    B[o * T.int64(16) + i] = A[o * T.int64(16) + i] + T.float32(1)
+
+    assert refusals(f) == []
+    agree(f, random((n,)), random((n,)))

@@ -270,9 +270,33 @@ class ExprEmitter(IntegerDivision):
         predicate = _INT_COMPARE[type(expr)]
         if predicate not in ("eq", "ne"):
             predicate = ("s" if dtype.is_int else "u") + predicate
+        narrow = self.narrow_comparison(expr, predicate)
+        if narrow is not None:
+            return narrow
         if self.is_index(expr.a) and self.is_index(expr.b):
             return self.f.icmp(predicate, self.index(expr.a), self.index(expr.b))
         return self.f.icmp(predicate, self.expr(expr.a), self.expr(expr.b))
+
+    def narrow_comparison(self, expr: Any, predicate: str) -> Value | None:
+        """A ramp of int64 with one number for all lanes, compared in 32 bits: the distance from the
+        base decides, and beyond the last lane all distances are alike.
+        """
+        ramp, other = expr.a, expr.b
+        if not isinstance(ramp, ir.Ramp) or ramp.base.dtype != "int64":
+            return None
+        if not isinstance(other, ir.Broadcast) or not isinstance(ramp.stride, ir.IntImm):
+            return None
+        span = ramp.stride.value * (ramp.lanes - 1)
+        ends = (*self.ranges.interval(ramp), *self.ranges.interval(other))
+        if not 0 < span < 1 << 20 or max(abs(each) for each in ends) >= 1 << 62:
+            return None
+        f = self.f
+        distance = f.sub(self.index(other.value), self.index(ramp.base))
+        for name, bound in (("llvm.smax", -1), ("llvm.smin", span + 1)):
+            distance = f.intrinsic(name, "i64", [distance, f.iconst("i64", bound)])
+        steps = f.ramp(f.iconst("i32", 0), ramp.stride.value, ramp.lanes)
+        limit = f.splat(f.cast("trunc", distance, "i32"), ramp.lanes)
+        return f.icmp(predicate, steps, limit)
 
     def logical(self, expr: Any) -> Value:
         """And, Or: the right side is evaluated only where the left one does not decide."""
