@@ -1,6 +1,7 @@
 """Passes over graph functions: `relax.transform.BindParams("main", params)(mod)`."""
 
 from pellucid.ir.transform import PassContext, Sequential, module_pass
+from pellucid.relax.transform.annotate_tir_op_pattern import AnnotateTIROpPattern
 from pellucid.relax.transform.attach_global_symbol import AttachGlobalSymbol
 from pellucid.relax.transform.bind_params import BindParams
 from pellucid.relax.transform.bind_symbolic_vars import BindSymbolicVars
@@ -10,6 +11,8 @@ from pellucid.relax.transform.convert_to_dataflow import ConvertToDataflow
 from pellucid.relax.transform.dead_code_elimination import DeadCodeElimination
 from pellucid.relax.transform.eliminate_common_subexpr import EliminateCommonSubexpr
 from pellucid.relax.transform.expand_tuple_arguments import ExpandTupleArguments
+from pellucid.relax.transform.fuse_ops import FuseOps
+from pellucid.relax.transform.fuse_tir import FuseTIR
 from pellucid.relax.transform.inline_private_functions import InlinePrivateFunctions
 from pellucid.relax.transform.kill_after_last_use import KillAfterLastUse
 from pellucid.relax.transform.lambda_lift import LambdaLift
@@ -25,6 +28,7 @@ from pellucid.relax.transform.to_non_dataflow import ToNonDataflow
 from pellucid.relax.transform.update_param_struct_info import UpdateParamStructInfo
 
 __all__ = [
+    "AnnotateTIROpPattern",
     "AttachGlobalSymbol",
     "BindParams",
     "BindSymbolicVars",
@@ -34,6 +38,8 @@ __all__ = [
     "DeadCodeElimination",
     "EliminateCommonSubexpr",
     "ExpandTupleArguments",
+    "FuseOps",
+    "FuseTIR",
     "InlinePrivateFunctions",
     "KillAfterLastUse",
     "LambdaLift",

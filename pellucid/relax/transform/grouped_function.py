@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pellucid.ir.scalar import Var as TirVar
-from pellucid.ir.visitor import Mutator
 from pellucid.relax.analysis.variables import all_symbolic_vars, used_vars
 from pellucid.relax.expr import (
     Binding,
@@ -25,25 +24,27 @@ from pellucid.relax.expr import (
     Var,
 )
 from pellucid.relax.struct_info import ShapeStructInfo
-from pellucid.relax.substitution import copy_with_new_vars, substitute_graph
+from pellucid.relax.substitution import GraphSubstitution, copy_with_new_vars, substitute_graph
 from pellucid.relax.symbolic import signature_vars
 from pellucid.support.naming import NameSupply
 
 
-class _Constants(Mutator):
+class _Constants(GraphSubstitution):
     """Replaces constants by parameters."""
 
     def __init__(self, names: NameSupply) -> None:
-        super().__init__()
+        super().__init__({})
         self.names = names
         self.params: dict[Constant, Var] = {}
 
-    def visit_constant_(self, constant: Constant) -> Expr:
-        """The parameter for a constant."""
-        if constant not in self.params:
+    def visit(self, node: Any) -> Any:
+        """The parameter for a constant; anything else rebuilt."""
+        if not isinstance(node, Constant):
+            return super().visit(node)
+        if node not in self.params:
             name = self.names.fresh("const", separator="")
-            self.params[constant] = Var(name, constant.struct_info)
-        return self.params[constant]
+            self.params[node] = Var(name, node.struct_info)
+        return self.params[node]
 
 
 def extract(

@@ -35,17 +35,23 @@ class _OtherUses(PyExprVisitor):
         self.found.add(op.name_hint)
 
 
-def directly_called(mod: IRModule) -> dict[str, Function]:
-    """The private graph functions, by name, of which every use is a direct call."""
+def used_otherwise(mod: IRModule) -> set[str]:
+    """The names of the functions of which some use is no direct call."""
     uses = _OtherUses()
     for function in mod.values():
         uses.visit_expr(function)
+    return uses.found
+
+
+def directly_called(mod: IRModule) -> dict[str, Function]:
+    """The private graph functions, by name, of which every use is a direct call."""
+    other = used_otherwise(mod)
     return {
         gvar.name_hint: function
         for gvar, function in mod.items()
         if isinstance(function, Function)
         and "global_symbol" not in function.attrs
-        and gvar.name_hint not in uses.found
+        and gvar.name_hint not in other
     }
 
 
