@@ -7,11 +7,6 @@ from .int_set import covers as covers
 from .int_set import eval_set as eval_set
 from .int_set import intersect as intersect
 from .int_set import union as union
-from .linear_equation import detect_linear_equation as detect_linear_equation
-from .pattern import Rule as Rule
-from .region import estimate_region_lower_bound as estimate_region_lower_bound
-from .region import estimate_region_strict_bound as estimate_region_strict_bound
-from .region import estimate_region_upper_bound as estimate_region_upper_bound
 from .iter_map import IterMapLevel as IterMapLevel
 from .iter_map import detect_iter_map as detect_iter_map
 from .iter_map import inverse_affine_iter_map as inverse_affine_iter_map
@@ -24,3 +19,8 @@ from .iter_map_terms import IterMapResult as IterMapResult
 from .iter_map_terms import IterMark as IterMark
 from .iter_map_terms import IterSplitExpr as IterSplitExpr
 from .iter_map_terms import IterSumExpr as IterSumExpr
+from .linear_equation import detect_linear_equation as detect_linear_equation
+from .pattern import Rule as Rule
+from .region import estimate_region_lower_bound as estimate_region_lower_bound
+from .region import estimate_region_strict_bound as estimate_region_strict_bound
+from .region import estimate_region_upper_bound as estimate_region_upper_bound

@@ -12,7 +12,15 @@ from typing import Any
 from pellucid.arith import interval
 from pellucid.arith.context import Context
 from pellucid.arith.form import Linear, Polynomial, factors_of, is_index
-from pellucid.arith.interval import BOOLS, EVERYTHING, INFINITY, NON_NEGATIVE, Interval, point
+from pellucid.arith.interval import (
+    BOOLS,
+    EVERYTHING,
+    INFINITY,
+    NON_NEGATIVE,
+    Interval,
+    Number,
+    point,
+)
 from pellucid.ir.dtype import DataType
 from pellucid.ir.op import Op
 from pellucid.ir.prim_expr import PrimExpr
@@ -95,22 +103,40 @@ def _of_product(context: Context, product: PrimExpr) -> Interval:
 
 def power(base: Interval, exponent: int) -> Interval:
     """The interval of a value multiplied with itself; even powers are not negative."""
-    result = point(1)
-    for _ in range(exponent):
+    if exponent == 1:
+        return base
+    result = base
+    for _ in range(exponent - 1):
         result = result.times(base)
     return result.meet(NON_NEGATIVE) if exponent % 2 == 0 else result
 
 
 def bound_of_polynomial(context: Context, polynomial: Polynomial) -> Interval:
     """The interval of a polynomial, from those of its atoms."""
-    total = point(0)
+    low: Number = 0
+    high: Number = 0
     for monomial, coefficient in polynomial.terms.items():
-        product = point(1)
-        for key in dict.fromkeys(monomial):
-            atom = context.forms.atom(key)
-            product = product.times(power(bound_of(context, atom), monomial.count(key)))
-        total = total.plus(product.scaled(coefficient))
-    return total
+        if not monomial:
+            low, high = low + coefficient, high + coefficient
+            continue
+        if len(monomial) == 1:
+            product = bound_of(context, context.forms.atom(monomial[0]))
+        else:
+            product = _of_monomial(context, monomial)
+        # No bound is zero times infinity: a coefficient is never zero.
+        if coefficient > 0:
+            low, high = low + coefficient * product.low, high + coefficient * product.high
+        else:
+            low, high = low + coefficient * product.high, high + coefficient * product.low
+    return Interval(low, high)
+
+
+def _of_monomial(context: Context, monomial: tuple[int, ...]) -> Interval:
+    product = point(1)
+    for key in dict.fromkeys(monomial):
+        base = bound_of(context, context.forms.atom(key))
+        product = product.times(power(base, monomial.count(key)))
+    return product
 
 
 def _var(context: Context, var: Var) -> Interval:

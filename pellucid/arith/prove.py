@@ -15,7 +15,6 @@ from collections.abc import Callable
 from pellucid.arith.const_bound import bound_of_polynomial
 from pellucid.arith.context import Context
 from pellucid.arith.form import Polynomial
-from pellucid.arith.interval import Number
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import FloorDiv, FloorMod, IntImm, Max, Min, Select, Var
 
@@ -31,21 +30,16 @@ class _Search:
         self.steps = steps
         self.open: set[frozenset[tuple[tuple[int, ...], int]]] = set()
 
-    def lower(self, goal: Polynomial) -> Number:
-        """The least value by constant bounds."""
-        return bound_of_polynomial(self.context, goal).low
-
     def not_negative(self, goal: Polynomial, depth: int = DEPTH) -> bool:
         """Whether `goal >= 0` can be shown."""
         goal = _reduced(goal)
         if goal.is_const():
             return goal.const >= 0
         self.steps -= 1
-        if self.lower(goal) >= 0:
+        low, high = bound_of_polynomial(self.context, goal)
+        if low >= 0:
             return True
-        if depth == 0 or self.steps <= 0:
-            return False
-        if bound_of_polynomial(self.context, goal).high < 0:
+        if depth == 0 or self.steps <= 0 or high < 0:
             return False
         # A goal that is already being proved further up proves nothing here.
         mark = frozenset(goal.terms.items())
@@ -75,8 +69,7 @@ class _Search:
     def by_replacing(self, goal: Polynomial, depth: int) -> bool:
         """Replace one atom by something that makes the goal smaller."""
         atoms = goal.atoms()
-        inner = list(reversed(self.context.ranges))
-        for var in inner:
+        for var in reversed(self.context.ranges):
             key = self.context.forms.wide_key(var)
             if key in atoms and self.by_range(goal, key, var, depth):
                 return True
@@ -96,6 +89,9 @@ class _Search:
             return False
         factor, rest = parts
         low, high = self.context.ranges[var]
+        if factor.is_const() and isinstance(low, IntImm) and isinstance(high, IntImm):
+            # Constant bounds have used that already.
+            return False
         if self.not_negative(factor, min(depth - 1, 2)):
             end = low
         elif self.not_negative(factor.scaled(-1), min(depth - 1, 2)):
