@@ -53,3 +53,5 @@ specializer: Hook[Callable[..., Any]] = Hook("specializer", "pellucid.tir.specia
 evaluator: Hook[Callable[..., Any]] = Hook("evaluator", "pellucid.interp")
 # validator(before, after) -> verdict: for Schedule(validate=...).
 validator: Hook[Callable[..., Any]] = Hook("validator", "pellucid.testing.validate")
+# graph_operators() -> None; filled when the operator records `relax.*` are there.
+graph_operators: Hook[Callable[[], None]] = Hook("graph_operators", "pellucid.relax.op")

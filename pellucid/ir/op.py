@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pellucid.ir import hooks
 from pellucid.ir.expr_base import RelaxExpr
 from pellucid.ir.node import data, node
 from pellucid.ir.prim_expr import operators
@@ -24,7 +25,7 @@ class Op(RelaxExpr):
     @staticmethod
     def get(name: str) -> Op:
         """The operator of that name; an unknown name is an error."""
-        return _ops.get(name)
+        return find_op(name) or _ops.get(name)
 
     @staticmethod
     def list_op_names() -> list[str]:
@@ -72,8 +73,12 @@ def register_op(name: str, **attributes: Any) -> Op:
 
 
 def find_op(name: str) -> Op | None:
-    """The operator of that name, or None."""
-    return _ops.find(name)
+    """The operator of that name, or None. Those of graphs are registered when one is asked for."""
+    found = _ops.find(name)
+    if found is None and name.startswith("relax."):
+        hooks.graph_operators.get()
+        found = _ops.find(name)
+    return found
 
 
 def register_op_attr(name: str, key: str, value: Any = None, *, override: bool = False) -> Any:

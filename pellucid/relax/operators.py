@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pellucid.ir.expr_base import RelaxExpr, graph_operators
-from pellucid.ir.hooks import Hook
+from pellucid.ir.op import find_op
 from pellucid.relax.struct_info import TensorStructInfo, TupleStructInfo
 from pellucid.support.errors import TypeMismatchError, UnsupportedError
 
@@ -30,12 +30,9 @@ BINARY = {
     "ge": ("relax.greater_equal", ">="),
 }
 
-# The package of operators fills this slot; it is imported when an operator is first used.
-find_record: Hook[Callable[[str], Any]] = Hook("operator records", "pellucid.relax.op")
-
 
 def _record(name: str, spelling: str) -> Any:
-    op = find_record.get()(name)
+    op = find_op(name)
     if op is None:
         raise UnsupportedError(
             f"{spelling} on graph expressions needs the operator {name!r}, which this version does "

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.ir.op import find_op, register_op
+from pellucid.ir import hooks
+from pellucid.ir.op import register_op
 from pellucid.relax.expr import (
     Call,
     DataTypeImm,
@@ -18,7 +19,6 @@ from pellucid.relax.expr import (
     StringImm,
     as_relax_expr,
 )
-from pellucid.relax.operators import find_record
 from pellucid.relax.struct_info import (
     ObjectStructInfo,
     StructInfo,
@@ -105,4 +105,7 @@ ALLOC_TENSOR = register_op(
 KILL_STORAGE = register_op("relax.memory.kill_storage", FPurity=False, FInferStructInfo=nothing)
 KILL_TENSOR = register_op("relax.memory.kill_tensor", FPurity=False, FInferStructInfo=nothing)
 
-find_record.fill(find_op)
+
+@hooks.graph_operators.fill
+def _registered() -> None:
+    """The records are made when the package is imported."""
