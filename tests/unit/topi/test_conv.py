@@ -190,7 +190,7 @@ def test_the_loops_of_conv2d() -> None:
     assert structural_equal(found, expected_conv2d)
     for name in ("pad_temp", "conv2d_nchw"):
         assert f'T.block("{name}")' in found.script()
-    assert "for n0, ff, yy, xx, rc, ry, rx in T.grid(1, 3, 4, 4, 2, 3, 3):" in found.script()
+    assert "for nn, ff, yy, xx, rc, ry, rx in T.grid(1, 3, 4, 4, 2, 3, 3):" in found.script()
 
 
 def test_layout_transform(evaluate: Callable[..., Any]) -> None:
