@@ -1,6 +1,7 @@
 from . import analysis as analysis
 from . import functor as functor
 from . import op as op
+from . import schedule as schedule
 from . import stmt_functor as stmt_functor
 from . import transform as transform
 from .block import Block as Block
@@ -152,6 +153,8 @@ from .op_math import trunc as trunc
 from .reduction import CommReducer as CommReducer
 from .reduction import Reduce as Reduce
 from .reduction import comm_reducer as comm_reducer
+from .schedule import Schedule as Schedule
+from .schedule import ScheduleError as ScheduleError
 from .stmt import Allocate as Allocate
 from .stmt import AllocateConst as AllocateConst
 from .stmt import AssertStmt as AssertStmt

@@ -1,0 +1,17 @@
+"""Schedules: changing how loop programs run, step by step, with checks and a history."""
+
+from pellucid.support.errors import ScheduleError
+from pellucid.tir.schedule.instruction import Instruction
+from pellucid.tir.schedule.rv import BlockRV, ExprRV, LoopRV
+from pellucid.tir.schedule.schedule import Schedule
+from pellucid.tir.schedule.trace import Trace
+
+__all__ = [
+    "BlockRV",
+    "ExprRV",
+    "Instruction",
+    "LoopRV",
+    "Schedule",
+    "ScheduleError",
+    "Trace",
+]

@@ -1,0 +1,272 @@
+"""Whether what a block reads was produced before, at some place of the program.
+
+In: a consumer, its producers, and the loop (or block) inside which both run. Out: whether one
+iteration there writes all that the consumer reads in the same iteration. Regions are related by
+their bounds: certainly written must include possibly read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pellucid.arith.analyzer import Analyzer
+from pellucid.arith.int_set import IntSet, covers, intersect, simplified
+from pellucid.arith.iter_map import IterMapLevel, detect_iter_map
+from pellucid.arith.region import (
+    conjuncts,
+    estimate_region_lower_bound,
+    estimate_region_upper_bound,
+)
+from pellucid.ir.arithmetic import add, const, logical_and, mul, sub
+from pellucid.ir.prim_expr import PrimExpr
+from pellucid.ir.scalar import Range, Var
+from pellucid.ir.visitor import substitute, uses_var
+from pellucid.tir.block import Block
+from pellucid.tir.buffer import Buffer, BufferRegion
+from pellucid.tir.schedule.bindings import bind_loops
+from pellucid.tir.schedule.refusal import Refused
+from pellucid.tir.schedule.scope import loop_ranges, reads, writes
+from pellucid.tir.schedule.tree import Spot, inner_statements
+from pellucid.tir.stmt import For, SeqStmt, Stmt
+
+Sets = list[IntSet]
+
+
+def loops_below(spot: Spot, at: Spot) -> list[For]:
+    """The loops around a block that are inside of `at`, from the outside in."""
+    found: list[For] = []
+    for each in spot.above():
+        if each is at:
+            break
+        if each.is_loop:
+            found.append(each.loop)
+    return found[::-1]
+
+
+def bound_region(spot: Spot, region: BufferRegion) -> list[Range]:
+    """A region of a block in terms of the loops around it."""
+    realize = spot.realize
+    mapping = {
+        v.var: value for v, value in zip(realize.block.iter_vars, realize.iter_values, strict=True)
+    }
+    return [substitute(each, mapping) for each in region.region]
+
+
+def conditions_on(predicate: PrimExpr, used: Iterable[Var]) -> PrimExpr:
+    """The parts of a condition that mention some of the variables."""
+    wanted = set(used)
+    found: PrimExpr = const(True)
+    for each in conjuncts(predicate):
+        if uses_var(each, wanted.__contains__):
+            found = logical_and(found, each)
+    return found
+
+
+def possible_region(spot: Spot, region: BufferRegion, at: Spot, analyzer: Analyzer) -> Sets:
+    """What a block may touch in one iteration of `at`, within the buffer's shape."""
+    ranges = loop_ranges(loops_below(spot, at))
+    found = estimate_region_upper_bound(
+        bound_region(spot, region), ranges, spot.realize.predicate, analyzer
+    )
+    return [
+        within(each, extent, analyzer)
+        for each, extent in zip(found, region.buffer.shape, strict=True)
+    ]
+
+
+def within(values: IntSet, extent: PrimExpr, analyzer: Analyzer) -> IntSet:
+    """A set of indices cut to a dimension; bounds that hold anyway are not written down."""
+    low, high = values.min_value, values.max_value
+    last = sub(extent, 1)
+    inside = low is not None and analyzer.can_prove_greater_equal(low, 0)
+    below = high is not None and analyzer.can_prove_less_equal(high, last)
+    if inside and below:
+        return values
+    zero = const(0, extent.dtype)
+    limits = IntSet(None if inside else zero, None if below else last)
+    return simplified(intersect(values, limits), analyzer)
+
+
+def certain_region(spot: Spot, region: BufferRegion, at: Spot, analyzer: Analyzer) -> Sets | None:
+    """What a block certainly touches in one iteration of `at`; None where that is unknown."""
+    ranges = loop_ranges(loops_below(spot, at))
+    return certain_ranges(bound_region(spot, region), ranges, spot.realize.predicate, analyzer)
+
+
+def certain_ranges(
+    region: Sequence[Range],
+    ranges: Mapping[Var, Range],
+    predicate: PrimExpr,
+    analyzer: Analyzer,
+) -> Sets | None:
+    """What a region certainly covers while some variables run through their ranges."""
+    moving = set(ranges)
+    if any(uses_var(each.extent, moving.__contains__) for each in region):
+        return None
+    used = {
+        v: r for v, r in ranges.items() if any(uses_var(e.min, {v}.__contains__) for e in region)
+    }
+    condition = conditions_on(predicate, used)
+    found = detect_iter_map(
+        [each.min for each in region], used, condition, IterMapLevel.SURJECTIVE, analyzer=analyzer
+    )
+    if found.errors:
+        return estimate_region_lower_bound(region, used, condition, analyzer)
+    result: Sets = []
+    for total, each in zip(found.indices, region, strict=True):
+        extent: PrimExpr = each.extent
+        if total.args:
+            split = total.args[0]
+            # Steps wider than what each covers leave gaps.
+            if not analyzer.can_prove_greater_equal(split.scale, 1):
+                return None
+            if not analyzer.can_prove_less_equal(split.scale, each.extent):
+                return None
+            extent = add(mul(split.scale, sub(split.extent, 1)), each.extent)
+        last = sub(add(total.base, extent), 1)
+        result.append(simplified(IntSet(total.base, last), analyzer))
+    return result
+
+
+def is_covered(
+    consumer: Spot,
+    region: BufferRegion,
+    producers: Sequence[Spot],
+    at: Spot,
+    analyzer: Analyzer,
+) -> bool:
+    """Whether one iteration of `at` writes all that the consumer touches there of a region."""
+    needed = possible_region(consumer, region, at, analyzer)
+    boxes: list[Sets] = []
+    for producer in producers:
+        for written in producer.block.writes:
+            if written.buffer is region.buffer:
+                box = certain_region(producer, written, at, analyzer)
+                if box is not None:
+                    boxes.append(box)
+    return any(_includes(box, needed, analyzer) for box in _with_unions(boxes, analyzer))
+
+
+def _includes(outer: Sets, inner: Sets, analyzer: Analyzer) -> bool:
+    return all(covers(a, b, analyzer) for a, b in zip(outer, inner, strict=True))
+
+
+def _with_unions(boxes: list[Sets], analyzer: Analyzer) -> list[Sets]:
+    """The boxes, and what neighbours that differ in one dimension make together."""
+    found = list(boxes)
+    position = 0
+    while position < len(found) and len(found) < 32:
+        for other in found[:position]:
+            joined = _joined(found[position], other, analyzer)
+            if joined is not None:
+                found.append(joined)
+        position += 1
+    return found
+
+
+def _joined(a: Sets, b: Sets, analyzer: Analyzer) -> Sets | None:
+    different = [k for k, (x, y) in enumerate(zip(a, b, strict=True)) if not _equal(x, y, analyzer)]
+    if len(different) != 1:
+        return None
+    axis = different[0]
+    for low, high in ((a[axis], b[axis]), (b[axis], a[axis])):
+        ends = (low.min_value, low.max_value, high.min_value, high.max_value)
+        if any(each is None for each in ends):
+            return None
+        touching = analyzer.can_prove_less_equal(ends[2], add(ends[1], 1))
+        after = analyzer.can_prove_less_equal(ends[1], ends[3])
+        first = analyzer.can_prove_less_equal(ends[0], ends[2])
+        if touching and after and first:
+            return [*a[:axis], IntSet(ends[0], ends[3]), *a[axis + 1 :]]
+    return None
+
+
+def _equal(a: IntSet, b: IntSet, analyzer: Analyzer) -> bool:
+    pairs = ((a.min_value, b.min_value), (a.max_value, b.max_value))
+    return all(x is not None and y is not None and analyzer.can_prove_equal(x, y) for x, y in pairs)
+
+
+def common_place(a: Spot, b: Spot) -> Spot:
+    """The closest loop or block around both."""
+    around = set(map(id, a.above()))
+    return next(each for each in b.above() if id(each) in around)
+
+
+def outside_analyzer(analyzer: Analyzer, at: Spot) -> Analyzer:
+    """An analyzer that knows the loops around a place, and the place's own."""
+    loops = [each.loop for each in [at, *at.above()] if each.is_loop]
+    return bind_loops(analyzer.copy(), loop_ranges(reversed(loops)))
+
+
+def uncovered_buffer(consumer: Spot, blocks: Sequence[Spot], analyzer: Analyzer) -> Buffer | None:
+    """A buffer of which a block reads what its producers in the scope may not have written."""
+    for region in consumer.block.reads:
+        producers = earlier_writers(consumer, region.buffer, blocks)
+        if not producers:
+            continue
+        if not any(
+            is_covered(
+                consumer,
+                region,
+                [each for each in producers if common_place(each, consumer) is place],
+                place,
+                outside_analyzer(analyzer, place),
+            )
+            for place in dict.fromkeys(common_place(each, consumer) for each in producers)
+        ):
+            return region.buffer
+    return None
+
+
+def earlier_writers(consumer: Spot, buffer: Buffer, blocks: Sequence[Spot]) -> list[Spot]:
+    """The blocks before the consumer that write a buffer."""
+    found: list[Spot] = []
+    for each in blocks:
+        if each is consumer:
+            break
+        if buffer in writes(each):
+            found.append(each)
+    return found
+
+
+def require_stage_pipeline(scope: Spot, analyzer: Analyzer) -> None:
+    """Refuse unless the blocks of a scope only hand results forward.
+
+    That is: every block reads only what was completely produced before it, no block overwrites what
+    an earlier one read, and there is nothing but blocks, loops and sequences.
+    """
+    _require_plain_statements(scope.block)
+    blocks = scope.blocks()
+    for position, each in enumerate(blocks):
+        missing = uncovered_buffer(each, blocks, analyzer)
+        if missing is not None:
+            raise Refused(
+                f"the scope of {scope.name!r} is no stage pipeline: the block {each.name!r} may "
+                f"read parts of {missing.name!r} that its producers did not write",
+                each,
+            )
+        for other in blocks[:position]:
+            overwritten = (set(reads(other)) - set(writes(other))) & set(writes(each))
+            if overwritten:
+                name = next(iter(overwritten)).name
+                raise Refused(
+                    f"the scope of {scope.name!r} is no stage pipeline: the block {each.name!r} "
+                    f"overwrites {name!r}, which {other.name!r} reads before",
+                    other,
+                    each,
+                )
+
+
+def _require_plain_statements(block: Block) -> None:
+    pending: list[Stmt] = [block.body]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, For | SeqStmt):
+            pending.extend(inner_statements(current))
+        elif type(current).__name__ != "BlockRealize":
+            raise Refused(
+                f"the scope of {block.name_hint!r} is no stage pipeline: there is more in it than "
+                "blocks, loops and sequences",
+                current,
+                found=type(current).__name__,
+            )

@@ -1,0 +1,28 @@
+"""A condition of a primitive that does not hold, before it becomes a `ScheduleError`.
+
+What checks conditions raises `Refused`; the schedule adds the name of the primitive and the script
+with the statement underlined.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Refused(Exception):
+    """A violated condition, as a clause ("the loop 'i' has annotations"), at some statements."""
+
+    def __init__(
+        self,
+        message: str,
+        *at: Any,
+        expected: str | None = None,
+        found: str | None = None,
+        cure: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.at = at
+        self.expected = expected
+        self.found = found
+        self.cure = cure

@@ -1,0 +1,76 @@
+"""`Schedule`: changing how a loop program runs without changing what it computes.
+
+In: a module or a loop function. Out: after each call of a primitive, `sch.mod` is the module so
+far, and `sch.trace` the history. Each family of primitives has a file of its own here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.ir import hooks
+from pellucid.tir.function import PrimFunc
+from pellucid.tir.schedule.annotate import AnnotationPrimitives
+from pellucid.tir.schedule.kinds import LoopKindPrimitives
+from pellucid.tir.schedule.lookup import LookupPrimitives
+from pellucid.tir.schedule.merge_partition import MergePartitionPrimitives
+from pellucid.tir.schedule.reorder import ReorderPrimitives
+from pellucid.tir.schedule.show import changed_parts
+from pellucid.tir.schedule.split_fuse import SplitFusePrimitives
+
+
+class Schedule(
+    LookupPrimitives,
+    SplitFusePrimitives,
+    ReorderPrimitives,
+    MergePartitionPrimitives,
+    LoopKindPrimitives,
+    AnnotationPrimitives,
+):
+    """A module under transformation.
+
+    `mod` is a module, or a loop function, which becomes `main`. `seed` fixes what is drawn by the
+    sampling primitives. `error_render_level` says how much an error shows: "detail" with the
+    script, "fast" without, "none" only the sentence. `enable_check=False` leaves out the checks for
+    independence of iterations. `validate="test"` compares before and after each step on random
+    inputs.
+
+    A call whose conditions do not hold raises `ScheduleError` and leaves module and history as they
+    were.
+    """
+
+    def copy(self) -> Schedule:
+        """An independent schedule in the same state; references are good for both."""
+        result = Schedule(
+            self._mod,
+            seed=self.take_seed(),
+            debug_mask=self.debug_mask,
+            error_render_level=self.error_render_level,
+            enable_check=self.enable_check,
+            validate=self.validate,
+        )
+        result.duplicate(self)
+        return result
+
+    def seed(self, seed: int) -> None:
+        """Start the randomness again from a number."""
+        self._random.seed(seed)
+
+    def fork_seed(self) -> int:
+        """A number for another schedule's `seed`."""
+        return self.take_seed()
+
+    def show(self, style: str | None = None, black_format: bool | None = None) -> None:
+        """Print the functions, with a mark on what the last step changed."""
+        del black_format
+        notes: dict[Any, str] = {}
+        for var, func in self._mod.items():
+            old = self._before.get(var)
+            if isinstance(func, PrimFunc) and isinstance(old, PrimFunc) and func is not old:
+                notes.update(dict.fromkeys(changed_parts(old, func), "changed"))
+        text = hooks.printer.get()(self._mod, obj_to_annotate=notes)
+        hooks.show.get()(text, style)
+
+    def __repr__(self) -> str:
+        """How far the schedule is."""
+        return f"<Schedule: {len(self._trace)} steps, {', '.join(v.name_hint for v in self._mod)}>"

@@ -1,0 +1,225 @@
+"""What the blocks of one scope have to do with each other.
+
+In: a block (the *scope*), as a spot. Out: its child blocks, who produces what whom consumes, and
+the classes of blocks that primitives ask for: complete blocks, reduction blocks, output blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pellucid.arith.analyzer import Analyzer
+from pellucid.arith.iter_map import IterMapLevel, detect_iter_map
+from pellucid.arith.iter_map_terms import is_const
+from pellucid.ir.scalar import IterVar, Range, Var
+from pellucid.ir.visitor import pre_order, uses_var
+from pellucid.tir.block import Block, BlockRealize
+from pellucid.tir.buffer import Buffer
+from pellucid.tir.schedule.refusal import Refused
+from pellucid.tir.schedule.tree import Spot, domain_of
+from pellucid.tir.stmt import BufferStore, For
+
+_NOT_COMPLETE = {
+    1: "not all of its iteration variables are data-parallel",
+    2: "it is not the only block that writes its buffers",
+    3: "it reads a buffer that it writes",
+}
+_NOT_REDUCTION = {
+    1: "it has no init",
+    2: "its bindings are not affine",
+    3: "it has iteration variables that are neither data-parallel nor reductions",
+    4: "it is not the only block that writes its buffers",
+    5: "a reduction variable indexes what it writes",
+}
+
+
+def reads(spot: Spot) -> list[Buffer]:
+    """The buffers that a block reads, each once."""
+    return list(dict.fromkeys(each.buffer for each in spot.block.reads))
+
+
+def writes(spot: Spot) -> list[Buffer]:
+    """The buffers that a block writes, each once."""
+    return list(dict.fromkeys(each.buffer for each in spot.block.writes))
+
+
+def scope_of(spot: Spot) -> Spot:
+    """The block around a loop or block; a root block has none."""
+    found = spot.scope()
+    if found is None:
+        raise Refused(f"the block {spot.name!r} is the root block", spot)
+    return found
+
+
+def producers_of(spot: Spot, among: Sequence[Spot] | None = None) -> list[Spot]:
+    """The earlier blocks of the scope that write what this one reads or writes."""
+    touched = set(reads(spot)) | set(writes(spot))
+    earlier = _earlier(spot, scope_of(spot).blocks() if among is None else among)
+    return [each for each in earlier if touched & set(writes(each))]
+
+
+def consumers_of(spot: Spot, among: Sequence[Spot] | None = None) -> list[Spot]:
+    """The later blocks of the scope that read or write what this one writes."""
+    written = set(writes(spot))
+    later = _later(spot, scope_of(spot).blocks() if among is None else among)
+    return [each for each in later if written & (set(reads(each)) | set(writes(each)))]
+
+
+def _earlier(spot: Spot, blocks: Sequence[Spot]) -> list[Spot]:
+    found: list[Spot] = []
+    for each in blocks:
+        if each.node is spot.node:
+            break
+        found.append(each)
+    return found
+
+
+def _later(spot: Spot, blocks: Sequence[Spot]) -> list[Spot]:
+    rest = list(blocks)
+    while rest and rest[0].node is not spot.node:
+        rest.pop(0)
+    return rest[1:]
+
+
+def writers_of(buffer: Buffer, blocks: Iterable[Spot]) -> list[Spot]:
+    """The blocks that write a buffer."""
+    return [each for each in blocks if buffer in writes(each)]
+
+
+def is_dominant(spot: Spot, among: Iterable[Spot]) -> bool:
+    """Whether a block is the only writer of its buffers."""
+    blocks = list(among)
+    return all(len(writers_of(buffer, blocks)) == 1 for buffer in writes(spot))
+
+
+def iter_types(block: Block) -> set[int]:
+    """The kinds of iteration variables of a block."""
+    return {each.iter_type for each in block.iter_vars}
+
+
+def why_not_complete(spot: Spot, among: Sequence[Spot] | None = None) -> str | None:
+    """Why a block is no complete block; None when it is one."""
+    blocks = scope_of(spot).blocks() if among is None else among
+    if iter_types(spot.block) - {IterVar.DataPar}:
+        return _NOT_COMPLETE[1]
+    if not is_dominant(spot, blocks):
+        return _NOT_COMPLETE[2]
+    return _NOT_COMPLETE[3] if set(reads(spot)) & set(writes(spot)) else None
+
+
+def why_no_reduction(spot: Spot, among: Sequence[Spot] | None = None) -> str | None:
+    """Why a block is no reduction block; None when it is one."""
+    blocks = scope_of(spot).blocks() if among is None else among
+    block = spot.block
+    if block.init is None:
+        return _NOT_REDUCTION[1]
+    if not is_affine(spot):
+        return _NOT_REDUCTION[2]
+    if iter_types(block) - {IterVar.DataPar, IterVar.CommReduce}:
+        return _NOT_REDUCTION[3]
+    if not is_dominant(spot, blocks):
+        return _NOT_REDUCTION[4]
+    return _NOT_REDUCTION[5] if reduction_indexes_output(block) else None
+
+
+def reduction_indexes_output(block: Block) -> bool:
+    """Whether a reduction variable occurs in the indices of a store."""
+    reduced = {v.var for v in block.iter_vars if v.iter_type == IterVar.CommReduce}
+    return any(
+        uses_var(index, reduced.__contains__)
+        for store in stores_of(block)
+        for index in store.indices
+    )
+
+
+def stores_of(block: Block) -> list[BufferStore]:
+    """The stores in the body of a block."""
+    return [each for each in pre_order(block.body) if isinstance(each, BufferStore)]
+
+
+def require_complete(spot: Spot) -> None:
+    """Refuse unless the block is complete."""
+    reason = why_not_complete(spot)
+    if reason is not None:
+        raise Refused(
+            f"the block {spot.name!r} is no complete block: {reason}",
+            spot,
+            expected="only data-parallel variables, sole writer, reads nothing that it writes",
+        )
+
+
+def require_complete_or_reduction(spot: Spot) -> None:
+    """Refuse unless the block is complete or a reduction block."""
+    incomplete = why_not_complete(spot)
+    if incomplete is None:
+        return
+    reason = why_no_reduction(spot)
+    if reason is not None:
+        raise Refused(
+            f"the block {spot.name!r} is neither complete ({incomplete}) nor a reduction block "
+            f"({reason})",
+            spot,
+        )
+
+
+def require_reduction(spot: Spot) -> None:
+    """Refuse unless the block is a reduction block."""
+    reason = why_no_reduction(spot)
+    if reason is not None:
+        raise Refused(f"the block {spot.name!r} is no reduction block: {reason}", spot)
+
+
+def is_output(spot: Spot) -> bool:
+    """Whether a block writes a buffer that lives outside of its scope."""
+    allocated = set(scope_of(spot).block.alloc_buffers)
+    return any(buffer not in allocated for buffer in writes(spot))
+
+
+def require_no_output(spot: Spot) -> None:
+    """Refuse for a block that writes a buffer of the outside."""
+    if is_output(spot):
+        names = ", ".join(each.name for each in writes(spot))
+        raise Refused(
+            f"the block {spot.name!r} is an output block",
+            spot,
+            expected="a block whose results stay inside the scope",
+            found=f"it writes {names}",
+        )
+
+
+def require_not_alone(spot: Spot) -> None:
+    """Refuse for the only block of its scope."""
+    if len(scope_of(spot).blocks()) == 1:
+        raise Refused(f"the block {spot.name!r} is the only one in its scope", spot)
+
+
+def loop_ranges(loops: Iterable[For]) -> dict[Var, Range]:
+    """The domains of loops."""
+    return {each.loop_var: domain_of(each) for each in loops}
+
+
+def is_affine(spot: Spot, top: Spot | None = None, analyzer: Analyzer | None = None) -> bool:
+    """Whether the bindings of a block are digits of its loops (from `top` inwards), each used once.
+
+    Loops above `top` count as constants.
+    """
+    loops = spot.loops() if top is None else spot.loops_from(top)
+    return bindings_affine(spot.realize, [each.loop for each in loops], analyzer)
+
+
+def bindings_affine(
+    realize: BlockRealize, loops: Sequence[For], analyzer: Analyzer | None = None
+) -> bool:
+    """Whether the bindings of a realize are digits of these loops, each used once."""
+    if not loops:
+        return True
+    found = detect_iter_map(
+        realize.iter_values,
+        loop_ranges(loops),
+        realize.predicate,
+        IterMapLevel.SURJECTIVE,
+        analyzer=analyzer,
+    )
+    return not found.errors and all(
+        not each.args or is_const(each.args[0].scale, 1) for each in found.indices
+    )
