@@ -85,11 +85,12 @@ def known_dims(info: TensorStructInfo) -> tuple[PrimExpr, ...] | None:
 class _Arguments:
     """Turns graph values into arguments of a tensor-expression function, and remembers them."""
 
-    def __init__(self, builder: Builder) -> None:
+    def __init__(self, builder: Builder | None = None) -> None:
         self.builder = builder
         self.exprs: list[Expr] = []
         self.tensors: list[te.Tensor] = []
         self.own: dict[Var, Var] = {}
+        self.guessed = False
 
     def convert(self, value: Any) -> Any:
         """What the function sees of `value`."""
@@ -116,7 +117,7 @@ class _Arguments:
 
     def graph_value(self, value: Expr) -> Any:
         """Tensors become placeholders, shapes lists, numbers and strings themselves."""
-        found = self.builder.normalize_argument(value)
+        found = value if self.builder is None else self.builder.normalize_argument(value)
         if isinstance(found, Tuple):
             return [self.graph_value(each) for each in found.fields]
         if isinstance(found, StringImm):
@@ -125,7 +126,7 @@ class _Arguments:
             return str(found.value)
         if isinstance(found, PrimValue):
             return self.scalar(found.value)
-        info = self.builder.info_of(found)
+        info = found.struct_info_ if self.builder is None else self.builder.info_of(found)
         if isinstance(info, TensorStructInfo):
             return self.tensor(found, info)
         if isinstance(info, TupleStructInfo):
@@ -152,6 +153,9 @@ class _Arguments:
                 found=repr(info),
                 cure="bind the value by match_cast with dimensions: R.Tensor((n, m), dtype)",
             )
+        if info.dtype == UNKNOWN and self.builder is None:
+            self.guessed = True
+            info = TensorStructInfo(info.shape, "float32")
         made = placeholder_of(info, [self.scalar(each) for each in dims], identifier(name))
         self.exprs.append(expr)
         self.tensors.append(made)
@@ -231,6 +235,22 @@ def call_te(builder: Builder, func: Callable[..., Any], args: Any, kwargs: Any) 
         infos if several else infos[0],
         tir_vars=ShapeExpr(list(numbers)) if numbers else None,
     )
+
+
+def result_infos(func: Callable[..., Any], values: Mapping[str, Any]) -> list[TensorStructInfo]:
+    """The infos of what `func(**values)` gives: shapes and dtypes, without making a loop function.
+
+    `values` are as for `call_te`, and graph values among them are leaves. What is of unknown dtype
+    counts as float32, and then the results are of unknown dtype.
+    """
+    arguments = _Arguments()
+    result = func(**{key: arguments.convert(each) for key, each in values.items()})
+    outputs = _outputs(result, func, arguments.tensors)
+    graph_vars = {own: var for var, own in arguments.own.items()}
+    infos = [_output_info(each, graph_vars) for each in outputs]
+    if not arguments.guessed:
+        return infos
+    return [TensorStructInfo(each.shape, None) for each in infos]
 
 
 def _unbound(

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast, overload
 
 import numpy as np
 
-from pellucid.runtime import arrays, builtin, ffi, values
+from pellucid.runtime import arrays, builtin, builtin_values, ffi, values
 from pellucid.runtime.arrays import AnyArray
 from pellucid.runtime.tensor import array, wrap
 from pellucid.support.errors import RegistryError, did_you_mean
@@ -162,5 +162,5 @@ def _tensors(value: object) -> Any:
     return value
 
 
-for _name, _function in builtin.FUNCTIONS.items():
+for _name, _function in {**builtin.FUNCTIONS, **builtin_values.FUNCTIONS}.items():
     _register(_name, _function, override=False)

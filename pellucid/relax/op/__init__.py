@@ -14,8 +14,13 @@ from pellucid.relax.call import (
 from pellucid.relax.op import builtin, memory, vm
 from pellucid.relax.op.binary import *  # noqa: F403
 from pellucid.relax.op.create import *  # noqa: F403
+from pellucid.relax.op.cumulative import *  # noqa: F403
+from pellucid.relax.op.index import *  # noqa: F403
+from pellucid.relax.op.join import *  # noqa: F403
 from pellucid.relax.op.linear_algebra import *  # noqa: F403
+from pellucid.relax.op.scatter import *  # noqa: F403
 from pellucid.relax.op.shape_manipulation import *  # noqa: F403
+from pellucid.relax.op.sorting import *  # noqa: F403
 from pellucid.relax.op.statistical import *  # noqa: F403
 from pellucid.relax.op.ternary import *  # noqa: F403
 from pellucid.relax.op.unary import *  # noqa: F403

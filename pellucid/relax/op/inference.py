@@ -7,7 +7,7 @@ unknown: a missing shape is None, a missing rank -1, a missing dtype the empty o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 from pellucid.arith.analyzer import Analyzer
@@ -25,7 +25,7 @@ from pellucid.relax.struct_info import (
     TupleStructInfo,
     shape_value,
 )
-from pellucid.relax.te_call import known_dims
+from pellucid.relax.te_call import known_dims, result_infos
 from pellucid.support.errors import TypeMismatchError
 
 Dims = tuple[PrimExpr, ...]
@@ -36,12 +36,18 @@ class Inference:
     """The arguments of one call, for the rule that infers its result."""
 
     def __init__(
-        self, name: str, call: Call, args: dict[str, Expr | None], defaults: dict[str, Any]
+        self,
+        name: str,
+        call: Call,
+        args: dict[str, Expr | None],
+        attributes: dict[str, Any],
+        function: Callable[..., Any],
     ) -> None:
         self.name = name
         self.call = call
         self.args = args
-        self._defaults = defaults
+        self.attributes = attributes
+        self.function = function
 
     def error(
         self,
@@ -68,7 +74,7 @@ class Inference:
 
     def __getitem__(self, attribute: str) -> Any:
         """An attribute of the call."""
-        return self.call.attrs.get(attribute, self._defaults.get(attribute))
+        return self.attributes[attribute]
 
     def expr(self, argument: str) -> Expr:
         """An argument as it is."""
@@ -148,6 +154,24 @@ class Inference:
         else:
             raise self.error(argument, "must be a tuple of numbers.", None, value.struct_info_)
         return [each.value if isinstance(each, PrimStructInfo) else None for each in infos]
+
+    # The lowering
+
+    def results(self) -> list[TensorStructInfo] | None:
+        """What the lowering gives for these arguments; None where a shape or number is unknown."""
+        if not all(_is_known(each, each.struct_info_) for each in self.call.args):
+            return None
+        given = {name: value for name, value in self.args.items() if value is not None}
+        try:
+            return result_infos(self.function, {**self.attributes, **given})
+        except TypeMismatchError as error:
+            raise TypeMismatchError(
+                f"{self.name}: {error.message}",
+                place=self.call.span,
+                expected=error.expected,
+                found=error.found,
+                cure=error.cure,
+            ) from None
 
     # Checks
 
@@ -239,6 +263,19 @@ class Inference:
                 argument, "does not broadcast.", "equal extents, or 1", f"{first} and {second}"
             )
         return None
+
+
+def _is_known(value: Expr, info: StructInfo | None) -> bool:
+    """Whether all dimensions and numbers in a value are known."""
+    if isinstance(value, Tuple):
+        return all(_is_known(each, each.struct_info_) for each in value.fields)
+    if isinstance(info, TensorStructInfo):
+        return known_dims(info) is not None
+    if isinstance(info, TupleStructInfo):
+        return all(_is_known(value, each) for each in info.fields)
+    if isinstance(info, ShapeStructInfo):
+        return info.values is not None
+    return isinstance(info, PrimStructInfo) and info.value is not None
 
 
 def as_int(value: Any) -> int | None:

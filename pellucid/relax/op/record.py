@@ -386,7 +386,11 @@ class TeLowering:
             if value is not None:
                 values[name] = _inlined(value) if record.inline_scalars else value
         hint = self.name.rsplit(".", 1)[-1]
-        return builder.call_te(record.function, **values, primfunc_name_hint=hint)
+        lowered = builder.call_te(record.function, **values, primfunc_name_hint=hint)
+        info = call.struct_info_
+        if isinstance(info, TupleStructInfo) and len(info.fields) == 1:
+            return TupleExpr([builder.emit(lowered)])
+        return lowered
 
 
 def _inlined(value: Expr) -> Any:
@@ -471,12 +475,10 @@ def _builder_function(record: OpRecord) -> Callable[..., Call]:
 
 
 def _inference_rule(record: OpRecord) -> Callable[[Call, Any], StructInfo]:
-    defaults = {each.name: each.default for each in record.params}
-
     def rule(call: Call, builder: Any) -> StructInfo:
         del builder
-        args = record.arguments_of(call)
-        found = record.infer(Inference(record.op.name, call, args, defaults))
+        args, attributes = record.arguments_of(call), record.attributes_of(call)
+        found = record.infer(Inference(record.op.name, call, args, attributes, record.function))
         return _on_device(call, found)
 
     return rule

@@ -8,7 +8,7 @@ from typing import Any
 from pellucid.ir.dtype import UNKNOWN
 from pellucid.relax.op.inference import Inference, rank_of, tensor_of
 from pellucid.relax.op.record import Infer
-from pellucid.relax.struct_info import StructInfo, TensorStructInfo
+from pellucid.relax.struct_info import StructInfo, TensorStructInfo, TupleStructInfo
 from pellucid.relax.te_call import known_dims
 
 FLOATS = ("float", "bfloat", "float8")
@@ -97,3 +97,33 @@ def reduced(c: Inference, info: TensorStructInfo, dtype: str) -> StructInfo:
 def same_or(dtype: str | None, info: TensorStructInfo) -> str:
     """The dtype asked for, or that of the tensor."""
     return str(info.dtype) if dtype in (None, UNKNOWN) else str(dtype)
+
+
+def by_lowering(
+    unknown: Callable[[Inference], StructInfo], check: Callable[[Inference], None] | None = None
+) -> Infer:
+    """What the lowering gives, after `check`; `unknown` tells what is known without the shapes."""
+
+    def rule(c: Inference) -> StructInfo:
+        if check is not None:
+            check(c)
+        found = c.results()
+        if found is None:
+            return unknown(c)
+        return found[0] if len(found) == 1 else TupleStructInfo(found)
+
+    return rule
+
+
+def fields_by_lowering(
+    unknown: Callable[[Inference], StructInfo], check: Callable[[Inference], None] | None = None
+) -> Infer:
+    """As `by_lowering`, of operators that always give a tuple."""
+
+    def rule(c: Inference) -> StructInfo:
+        if check is not None:
+            check(c)
+        found = c.results()
+        return unknown(c) if found is None else TupleStructInfo(found)
+
+    return rule
