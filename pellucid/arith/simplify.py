@@ -26,7 +26,7 @@ from pellucid.arith.compare import FALSE, TRUE, decide, normal_comparison, truth
 from pellucid.arith.context import Context
 from pellucid.arith.digits import join_digits
 from pellucid.arith.division import Divider
-from pellucid.arith.form import Linear, factors_of, flatten, is_index, widens
+from pellucid.arith.form import Linear, factors_of, flatten, is_index, is_pure_call, widens
 from pellucid.arith.pattern import Rule
 from pellucid.arith.prove import prove_not_negative
 from pellucid.arith.rules import STRUCTURAL
@@ -61,7 +61,7 @@ from pellucid.ir.scalar import (
     Sub,
     Var,
 )
-from pellucid.ir.visitor import Mutator, substitute
+from pellucid.ir.visitor import Mutator, pre_order, substitute
 
 ROUNDS = 8
 _FOLD: dict[type[PrimExpr], Callable[..., PrimExpr]] = {
@@ -318,9 +318,12 @@ class Simplifier(Mutator):
     def without_implied(
         self, operands: list[PrimExpr], kind: type[Any], neutral: IntImm, absorbing: IntImm
     ) -> list[PrimExpr]:
-        """Drop operands that the later ones imply."""
+        """Drop operands that the later ones imply, unless they guard these."""
         kept = list(operands)
-        for operand in operands[:-1]:
+        first = len(operands)
+        while first > 0 and is_total(operands[first - 1]):
+            first -= 1
+        for operand in operands[max(first - 1, 0) : -1]:
             others = [each for each in kept if each is not operand]
             with assuming(self.context, *self.undecided(others, kind)):
                 new = self.visit(operand)
@@ -396,6 +399,20 @@ class Simplifier(Mutator):
             return self.visit(substitute(let.body, {let.var: value}))
         body = self.visit(let.body)
         return let if value is let.value and body is let.body else Let(let.var, value, body)
+
+
+def is_total(expr: PrimExpr) -> bool:
+    """Whether an expression has a value everywhere: it reads no memory and divides by no zero."""
+    for each in pre_order(expr):
+        if isinstance(each, Div | Mod | FloorDiv | FloorMod) and each.dtype.is_integer:
+            if not isinstance(each.b, IntImm) or each.b.value == 0:
+                return False
+        elif isinstance(each, Call):
+            if not is_pure_call(each):
+                return False
+        elif not type(each).__module__.startswith("pellucid.ir."):
+            return False
+    return True
 
 
 def _suits(rule: Rule, expr: PrimExpr) -> bool:

@@ -35,9 +35,9 @@ from pellucid.ir.scalar import (
 )
 from pellucid.ir.structural import structural_equal
 
-I, J, X, Y = Var("i"), Var("j"), Var("x"), Var("y")
+U, J, X, Y = Var("i"), Var("j"), Var("x"), Var("y")
 N = SizeVar("n")
-LIMITS = {I: range(12), J: range(4), X: range(-9, 10, 3), Y: range(-5, 6, 5), N: range(0, 6, 5)}
+LIMITS = {U: range(12), J: range(4), X: range(-9, 10, 3), Y: range(-5, 6, 5), N: range(0, 6, 5)}
 EVERY_POINT = [
     dict(zip(LIMITS, values, strict=True)) for values in itertools.product(*LIMITS.values())
 ]
@@ -46,13 +46,13 @@ POINTS = random.Random(7).sample(EVERY_POINT, 150)
 CONSTANTS = [IntImm("int32", v) for v in (-8, -3, -1, 0, 1, 2, 3, 4, 5, 8, 12, 16)]
 DIVISORS = [IntImm("int32", v) for v in (1, 2, 3, 4, 8, 12, 16)]
 SYMBOLIC = [N, Add(J, IntImm("int32", 1))]
-LEAVES = [I, J, X, Y, N, *CONSTANTS]
+LEAVES = [U, J, X, Y, N, *CONSTANTS]
 OPERATIONS: list[Any] = [
     lambda draw, a, b: Add(a, b),
     lambda draw, a, b: Sub(a, b),
     lambda draw, a, b: Add(b, a),
     lambda draw, a, b: Mul(a, draw(st.sampled_from(CONSTANTS))),
-    lambda draw, a, b: Mul(draw(st.sampled_from([I, J, N])), b),
+    lambda draw, a, b: Mul(draw(st.sampled_from([U, J, N])), b),
     lambda draw, a, b: FloorDiv(a, draw(st.sampled_from(DIVISORS))),
     lambda draw, a, b: FloorMod(a, draw(st.sampled_from(DIVISORS))),
     lambda draw, a, b: truncdiv(a, draw(st.sampled_from(DIVISORS))),
@@ -96,7 +96,7 @@ anything = st.one_of(expressions(), conditions())
 
 def analyzer() -> Analyzer:
     result = Analyzer()
-    result.bind(I, Range(0, 12))
+    result.bind(U, Range(0, 12))
     result.bind(J, Range(0, 4))
     return result
 
@@ -161,9 +161,9 @@ def simple(expr: Any) -> Any:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ((I * 4 + J) // 4, I),
-        ((I * 4 + J) % 4, J),
-        ((I * 4 + J) // 16, I // 4),
+        ((U * 4 + J) // 4, U),
+        ((U * 4 + J) % 4, J),
+        ((U * 4 + J) // 16, U // 4),
         (X // 4 * 4 + X % 4, X),
         (X - X // 4 * 4, X % 4),
         (X // 8 % 4, X % 32 // 8),
@@ -176,7 +176,7 @@ def simple(expr: Any) -> Any:
         (X * 4 <= 5, X <= 1),
         (tir.all(X < 7, X < 5), X < 5),
         (tir.min(4, X), tir.min(X, 4)),
-        (tir.truncdiv(I, 4), I // 4),
+        (tir.truncdiv(U, 4), U // 4),
         (3 - X + Y, Y - X + 3),
         ((N + 3) // 4 * 4 >= N, IntImm("bool", 1)),
         (tir.Select(X < 3, tir.max(X, 5), X), tir.Select(X < 3, IntImm("int32", 5), X)),
@@ -197,9 +197,9 @@ def test_products_of_sums_are_equal_but_stay_as_written() -> None:
 
 def test_widths_do_not_matter_to_equality() -> None:
     known = analyzer()
-    wide = tir.Cast("int64", I)
-    assert known.can_prove_equal(wide * 4 + 1, tir.Cast("int64", I * 4 + 1))
-    assert known.can_prove_equal(I + 1, wide + 1)
+    wide = tir.Cast("int64", U)
+    assert known.can_prove_equal(wide * 4 + 1, tir.Cast("int64", U * 4 + 1))
+    assert known.can_prove_equal(U + 1, wide + 1)
 
 
 def test_symbolic_ranges() -> None:
@@ -228,12 +228,20 @@ def test_float_expressions_are_folded_only() -> None:
     assert isinstance(known.simplify(tir.Not(f < 1.0)), tir.Not)
 
 
+def test_guards_stay() -> None:
+    guarded = tir.all(X < 8, tir.floordiv(12, X + 20) > 0, X < 5)
+    assert structural_equal(simple(guarded), tir.all(X < 8, tir.floordiv(12, X + 20) > 0, X < 5))
+    buffer = tir.decl_buffer((8,), "int32", "A")
+    guarded = tir.all(X < 8, buffer[X] > 0, X < 5)
+    assert simple(guarded) is guarded
+
+
 def test_bind_twice_is_an_error() -> None:
     known = analyzer()
     with pytest.raises(TypeError) as caught:
-        known.bind(I, 3)
+        known.bind(U, 3)
     assert str(caught.value) == (
         "The variable 'i' is bound already.\n  cure: pass allow_override=True"
     )
-    known.bind(I, 3, allow_override=True)
-    assert known.simplify(I + 1).value == 4
+    known.bind(U, 3, allow_override=True)
+    assert known.simplify(U + 1).value == 4
