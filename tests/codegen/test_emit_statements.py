@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pellucid.driver.build import build
+from pellucid.runtime.support_library import support_library
 from pellucid.script import tir as T
 from pellucid.support.errors import RunError
 from tests.codegen.agreement import agree, random, stages_agree
@@ -297,3 +298,126 @@ def test_lowered_programs():
             B[i * 4 : i * 4 + 4] = A[i * 4 : i * 4 + 4] + T.Broadcast(T.float32(1), 4)
 
     agree(f, random((16,)), random((16,)))
+
+
+def test_constant_memory():
+    @T.prim_func
+    def f(A: T.Buffer((4,), "float32"), B: T.Buffer((4,), "float32")):
+        c = T.allocate_const([1.0, 2.0, 3.0, 4.0], "float32", [4])
+        C = T.decl_buffer((4,), "float32", data=c)
+        for i in range(4):
+            B[i] = A[i] * C[i]
+
+    stages_agree(f, random((4,)), random((4,)))
+    agree(f, random((4,)), random((4,)))
+
+
+def test_memory_is_freed_when_a_function_is_left_early():
+    @T.prim_func
+    def find(A: T.Buffer((8,), "int32"), n: T.int32) -> T.int32:
+        for i in range(8):
+            outer = T.alloc_buffer((100000,), "int32")
+            outer[i] = A[i]
+            for j in range(8):
+                inner = T.alloc_buffer((n * 10000,), "int32")
+                inner[j] = outer[i]
+                if inner[j] > 5:
+                    T.ret(i * 10 + j)
+        T.ret(-1)
+
+    lib = build(find)
+    library = support_library()
+    library.trim()
+    for k in range(8):
+        assert lib(np.where(np.arange(8) == k, 7, 0).astype("int32"), 3) == k * 10
+    assert lib(np.zeros(8, "int32"), 3) == -1
+    kept = library.cached_bytes()
+    for _ in range(50):
+        lib(np.full(8, 9, "int32"), 3)
+    assert library.cached_bytes() == kept, "every block came back to the pool"
+
+
+def test_scalars_of_every_dtype():
+    @T.prim_func
+    def f(
+        A: T.Buffer((6,), "float64"),
+        a: T.bool,
+        b: T.float16,
+        c: T.uint8,
+        d: T.int64,
+        e: T.bfloat16,
+        g: T.uint64,
+    ):
+        A[0] = T.Cast("float64", a)
+        A[1] = T.Cast("float64", b)
+        A[2] = T.Cast("float64", c)
+        A[3] = T.Cast("float64", d)
+        A[4] = T.Cast("float64", e)
+        A[5] = T.Cast("float64", g)
+
+    result = np.zeros(6)
+    build(f)(result, True, 1.5, 200, -3, 2.5, 9)
+    assert result.tolist() == [1.0, 1.5, 200.0, -3.0, 2.5, 9.0]
+
+
+def test_parallel_loops_under_conditions():
+    @T.prim_func
+    def f(A: T.Buffer((64,), "int32"), low: T.int32, high: T.int32):
+        if high > low:
+            for i in T.parallel(low, high):
+                x: T.int32 = A[i]
+                while x > 3 and A[i] > 0:
+                    A[i] = A[i] - 1
+
+    agree(f, random((64,), "int32"), 5, 60)
+    agree(f, random((64,), "int32"), 5, 5)
+
+
+def test_bindings_that_read_memory():
+    @T.prim_func
+    def f(
+        A: T.Buffer((32,), "float32"), at: T.Buffer((32,), "int32"), B: T.Buffer((32,), "float32")
+    ):
+        for i in range(32):
+            with T.block("b"):
+                v = T.axis.opaque(32, at[i])
+                B[v] = A[v] + T.float32(1)
+
+    at = np.random.default_rng(0).permutation(32).astype("int32")
+    stages_agree(f, random((32,)), at, random((32,)))
+    agree(f, random((32,)), at, random((32,)))
+
+
+def test_padded_rows():
+    @T.prim_func
+    def f(A: T.Buffer((8, 8), "float32"), B: T.Buffer((8, 8), "float32")):
+        t = T.alloc_buffer((8, 8), "float32")
+        for i, j in T.grid(8, 8):
+            with T.block("a"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                T.reads(A[vi, vj])
+                T.writes(t[vi, vj])
+                T.block_attr({"buffer_dim_align": [[0, 0, 32, 4]]})
+                t[vi, vj] = A[vi, vj]
+        for i, j in T.grid(8, 8):
+            with T.block("b"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = t[vj, vi]
+
+    assert "i * 36 + j" in build(f).get_source("tir")
+    stages_agree(f, random((8, 8)), random((8, 8)))
+    agree(f, random((8, 8)), random((8, 8)))
+
+
+def test_very_long_unrolled_loops_stay_loops():
+    @T.prim_func
+    def f(A: T.Buffer((300, 300), "int32")):
+        for i in T.unroll(300):
+            for j in T.unroll(300):
+                A[i, j] = i + j
+
+    lib = build(f)
+    assert len(lib.get_source("ll").splitlines()) < 3000
+    result = np.zeros((300, 300), "int32")
+    lib(result)
+    np.testing.assert_array_equal(result, np.add.outer(np.arange(300), np.arange(300)))

@@ -21,6 +21,7 @@ from pellucid.ir import scalar as ir
 from pellucid.ir.dtype import DataType
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.op import Op
+from pellucid.ir.visitor import iter_children
 from pellucid.runtime import abi, dtypes
 from pellucid.support.errors import InternalError
 from pellucid.tir import stmt as tir
@@ -31,8 +32,10 @@ STACK_BYTES = 64 * 1024
 """Constant allocations up to this size live on the stack, as long as all of a function's ..."""
 STACK_TOTAL = 512 * 1024
 """... do not exceed this."""
-UNROLL_LIMIT = 4096
+UNROLL_LIMIT = 512
 """Unrolled loops that would make more copies of a body than this are emitted as loops."""
+UNROLL_LOOPS_LIMIT = 64
+"""The same where the body has loops of its own."""
 
 
 class StmtEmitter(PackedEmitter):
@@ -55,10 +58,7 @@ class StmtEmitter(PackedEmitter):
         begin, extent = self.index(loop.min), self.index(loop.extent)
         if most <= 0:
             return
-        unrolls = loop.kind == ForKind.UNROLLED and extent.constant is not None
-        if extent.constant == 1 or (
-            unrolls and self.copies * (extent.constant or 0) <= UNROLL_LIMIT
-        ):
+        if extent.constant == 1 or self.is_unrolled(loop, extent.constant):
             self.unrolled(loop, begin, extent.constant or 0)
         elif loop.kind == ForKind.PARALLEL and not self.in_parallel:
             self.parallel(loop, begin, extent)
@@ -66,6 +66,13 @@ class StmtEmitter(PackedEmitter):
             raise InternalError(f"a {loop.kind.name.lower()} loop reached the emitter")
         else:
             self.serial(loop, begin, extent, least >= 1)
+
+    def is_unrolled(self, loop: Any, count: int | None) -> bool:
+        """Whether a loop becomes straight code: it is to be unrolled, and the copies are few."""
+        if loop.kind != ForKind.UNROLLED or count is None:
+            return False
+        copies, loops = _inside(loop.body)
+        return self.copies * count * copies <= (UNROLL_LOOPS_LIMIT if loops else UNROLL_LIMIT)
 
     def unrolled(self, loop: Any, begin: Value, count: int) -> None:
         """The body once for each value of the variable."""
@@ -304,6 +311,19 @@ class StmtEmitter(PackedEmitter):
         if dtype.is_float:
             return convert(self.f, self.f.load("double", payload, 8), "float64", dtype)
         return convert(self.f, self.f.load("i64", payload, 8), "int64", dtype)
+
+
+def _inside(body: Any) -> tuple[int, bool]:
+    """How many copies the unrolled loops in a statement make of their bodies, and whether it has
+    loops of other kinds.
+    """
+    if isinstance(body, tir.For):
+        copies, loops = _inside(body.body)
+        if body.kind == ForKind.UNROLLED and isinstance(body.extent, ir.IntImm):
+            return copies * max(body.extent.value, 1), loops
+        return copies, True
+    found = [_inside(each) for each in iter_children(body) if isinstance(each, tir.Stmt)]
+    return max((copies for copies, _ in found), default=1), any(loops for _, loops in found)
 
 
 def _returns(func: Any) -> bool:

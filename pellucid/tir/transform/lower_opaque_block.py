@@ -15,6 +15,7 @@ from pellucid.ir.attrs import Attrs
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, StringImm
 from pellucid.ir.transform import Pass
+from pellucid.ir.visitor import pre_order
 from pellucid.support.errors import UnsupportedError
 from pellucid.tir.block import Block, BlockRealize, is_true
 from pellucid.tir.buffer import Buffer
@@ -34,15 +35,17 @@ from pellucid.tir.transform.passes import stage
 
 
 class _LowerOpaque(Folder):
+    def __init__(self, aligned: dict[Buffer, tuple[int, int, int]]) -> None:
+        super().__init__()
+        self.aligned = aligned
+
     def visit_block_realize_(self, node: Any) -> Any:
         """A block becomes its body, inside its allocations and under its predicate."""
         predicate = self.visit(node.predicate)
         block = node.block
-        aligned = block.annotations.get("buffer_dim_align", ())
-        for index, axis, factor, offset in aligned:
-            old = block.writes[int(index)].buffer
-            if old in block.alloc_buffers:
-                self.replaced[old] = _padded(old, int(axis), int(factor), int(offset))
+        for old in block.alloc_buffers:
+            if old in self.aligned:
+                self.replaced[old] = _padded(old, *self.aligned[old])
         body = self.visit(block.body)
         for buffer in reversed(block.alloc_buffers):
             body = allocation(self.visit_definition(buffer), body)
@@ -73,6 +76,17 @@ def _expression(value: Any) -> PrimExpr:
     if isinstance(value, PrimExpr):
         return value
     return StringImm(value) if isinstance(value, str) else const(value)
+
+
+def _alignments(func: PrimFunc) -> dict[Buffer, tuple[int, int, int]]:
+    """Axis, factor and offset for each buffer that a block writes and wants aligned."""
+    found: dict[Buffer, tuple[int, int, int]] = {}
+    for node in pre_order(func.body):
+        if isinstance(node, Block):
+            for index, *wish in node.annotations.get("buffer_dim_align", ()):
+                axis, factor, offset = (int(each) for each in wish)
+                found[node.writes[int(index)].buffer] = (axis, factor, offset)
+    return found
 
 
 def _padded(buffer: Buffer, axis: int, factor: int, offset: int) -> Buffer:
@@ -108,7 +122,7 @@ def allocation(buffer: Buffer, body: Stmt) -> Stmt:
 
 def lower_opaque_block(func: PrimFunc) -> PrimFunc:
     """The function without blocks."""
-    return func.with_body(_LowerOpaque().visit(func.body))
+    return func.with_body(_LowerOpaque(_alignments(func)).visit(func.body))
 
 
 def verify_no_block(func: PrimFunc) -> None:
