@@ -15,6 +15,7 @@ import numpy as np
 
 from pellucid.runtime import dtypes, ffi
 from pellucid.runtime.support_library import support_library
+from pellucid.support.errors import TypeMismatchError
 
 AnyArray = np.ndarray[Any, np.dtype[Any]]
 
@@ -55,14 +56,32 @@ def handle_of_numpy(array: AnyArray) -> Any:
 
 
 def handle_of_dlpack(value: Any) -> Any:
-    """A handle on the memory of a torch tensor or any other DLPack producer on the CPU."""
-    if is_torch(value):
-        if value.requires_grad:
-            value = value.detach()
-        return ffi.module().from_dlpack(value)
+    """A handle on the memory of a torch tensor or any other DLPack producer on the CPU.
+
+    `TypeMismatchError` where there is no such memory: sparse and quantized tensors, complex
+    numbers, another device, an object without DLPack.
+    """
     if not hasattr(value, "__dlpack__"):
-        raise TypeError(f"{type(value).__name__} does not offer DLPack")
-    return ffi.module().from_dlpack(value)
+        raise TypeMismatchError(
+            "Only an array that offers DLPack can be shared.",
+            expected="an array of NumPy or torch, or any other with __dlpack__",
+            found=f"a {type(value).__name__}",
+            cure="copy the values: nd.array(values)",
+        )
+    if is_torch(value) and value.requires_grad:
+        value = value.detach()
+    try:
+        handle = ffi.module().from_dlpack(value)
+        dtype_of(handle)
+    except (RuntimeError, ValueError, BufferError) as error:
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        raise TypeMismatchError(
+            f"The memory of this {kind} cannot be shared.",
+            expected="a dense array of real numbers on the processor",
+            found=str(error).splitlines()[0],
+            cure="convert it first, for instance with .cpu(), .to_dense() or .float()",
+        ) from error
+    return handle
 
 
 def retyped(handle: Any, dtype: str) -> Any:

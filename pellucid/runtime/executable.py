@@ -106,8 +106,9 @@ class Executable:
 
     def __call__(self, *args: Any) -> Any:
         """Call `main`, or the only function."""
-        return self[self.entry_name()](*args)
+        return self[self.entry_name](*args)
 
+    @property
     def entry_name(self) -> str:
         """`main`, or the only function's name."""
         names = self.function_names()

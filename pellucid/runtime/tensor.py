@@ -300,7 +300,14 @@ def _on_cpu(result: Tensor) -> Tensor:
 
 def _extents(shape: Sequence[int] | int) -> tuple[int, ...]:
     sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
-    extents = tuple(operator.index(each) for each in sizes)
+    try:
+        extents = tuple(operator.index(each) for each in sizes)
+    except TypeError:
+        raise ArgumentError(
+            "That is not the shape of a tensor.",
+            expected="integers",
+            found=f"{shape!r:.80}",
+        ) from None
     if any(each < 0 for each in extents) or len(extents) > MAX_RANK:
         raise ArgumentError(
             "That is not the shape of a tensor.",

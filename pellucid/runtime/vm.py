@@ -48,6 +48,13 @@ class VirtualMachine:
     ) -> None:
         if isinstance(executable, (str, Path)):
             executable = Executable.load(executable)
+        if not isinstance(executable, Executable):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ArgumentError(
+                "A virtual machine runs an executable.",
+                expected="what relax.build(mod, target) gives, or the file it was saved to",
+                found=f"a {type(executable).__name__}",
+                cure="compile the module first: relax.build(mod, target)",
+            )
         self.executable = executable
         self.device = _one_device(device)
         self.report = Profile()

@@ -140,8 +140,12 @@ class PellucidDeprecationWarning(DeprecationWarning):
     """An old spelling that is still understood; the text gives today's."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """A cure naming the closest of the `known` names, or None when nothing is close."""
+def did_you_mean(name: object, known: Iterable[str]) -> str | None:
+    """A cure naming the closest of the `known` names, or None when nothing is close (and what is
+    no string is close to nothing).
+    """
+    if not isinstance(name, str):
+        return None
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
     if not close:
         return None
