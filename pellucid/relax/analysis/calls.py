@@ -36,12 +36,12 @@ def collect_call_map(mod: IRModule) -> dict[GlobalVar, list[GlobalVar]]:
 def reachable(mod: IRModule, roots: Iterable[str]) -> set[str]:
     """The names of the functions that can be reached from `roots`, these included.
 
-    A packed call by the symbol of a public function of the module counts as a reference.
+    A packed call by the symbol of a function of the module (its name, if it is private) counts as
+    a reference.
     """
     symbols = {
-        str(function.attrs["global_symbol"]): gvar.name_hint
+        str(function.attrs.get("global_symbol", gvar.name_hint)): gvar.name_hint
         for gvar, function in mod.items()
-        if "global_symbol" in function.attrs
     }
     found: set[str] = set()
     todo = [name for name in roots if name in mod]

@@ -26,7 +26,8 @@ def _annotate(mod: IRModule, ctx: PassContext) -> IRModule:
     }
     functions = {
         gvar: _annotated(func)
-        if isinstance(func, PrimFunc) and func.attrs.get("global_symbol") not in symbols
+        if isinstance(func, PrimFunc)
+        and func.attrs.get("global_symbol", gvar.name_hint) not in symbols
         else func
         for gvar, func in mod.items()
     }

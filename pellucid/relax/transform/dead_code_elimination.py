@@ -13,11 +13,13 @@ from pellucid.relax.expr import Function
 
 def remove_unreachable(mod: IRModule, entry_functions: Sequence[str] = ()) -> IRModule:
     """The module without private functions that no public one, and none of `entry_functions`,
-    reaches.
+    reaches. A module without any of these is taken as it is.
     """
     for name in entry_functions:
         mod.get_global_var(name)
     public = [gvar.name_hint for gvar, func in mod.items() if "global_symbol" in func.attrs]
+    if not public and not entry_functions:
+        return mod
     kept = reachable(mod, [*public, *entry_functions])
     return mod.with_functions({gvar: func for gvar, func in mod.items() if gvar.name_hint in kept})
 
