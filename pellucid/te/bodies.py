@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from pellucid.ir import arithmetic as ar
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import BinaryOp, Call, Cast, Let, Select, Var
+from pellucid.ir.scalar import BinaryOp, Call, Cast, IntImm, Let, Select, Var
 from pellucid.ir.visitor import Mutator
 from pellucid.te.tensor import ProducerLoad
 from pellucid.tir.buffer import Buffer, BufferLoad
@@ -26,6 +26,13 @@ _WIDENED = {
 }
 
 
+def _constant_of(index: PrimExpr, extent: PrimExpr) -> PrimExpr:
+    """A constant index in the dtype of the extent; any other index as it is."""
+    if isinstance(index, IntImm) and index.dtype != extent.dtype:
+        return IntImm(extent.dtype, index.value)
+    return index
+
+
 class Bodies(Mutator):
     """Rewrites a body: `variables` maps axes to block variables, `buffers` tensors to buffers."""
 
@@ -38,8 +45,12 @@ class Bodies(Mutator):
 
     def visit_producer_load_(self, load: ProducerLoad) -> PrimExpr:
         """A load from the tensor's buffer."""
-        indices = [self.visit(index) for index in load.indices]
-        return BufferLoad(self.buffers[load.producer.key], indices)
+        buffer = self.buffers[load.producer.key]
+        indices = [
+            _constant_of(self.visit(index), extent)
+            for index, extent in zip(load.indices, buffer.shape, strict=True)
+        ]
+        return BufferLoad(buffer, indices)
 
     def visit_binary_op_(self, node: BinaryOp) -> PrimExpr:
         """The operation on the new operands, promoted where their dtypes have come to differ."""

@@ -135,17 +135,24 @@ def ravel(indices: Sequence[Any], shape: Sequence[Any]) -> Any:
 
 
 def unravel(position: Any, shape: Sequence[Any]) -> list[Any]:
-    """The indices of the element at a position in row-major order."""
+    """The indices of the element at a position in row-major order: the outermost is `position // l`
+    with the product `l` of the extents inside, the others `position % (extent · l) // l`.
+    """
+    zero: Any = ar.const(0, position.dtype) if isinstance(position, PrimExpr) else 0
     indices: list[Any] = []
-    rest = position
+    inner: Any = 1
     for axis in range(len(shape) - 1, -1, -1):
-        extent = shape[axis]
-        if constant(extent) == 1:
-            indices.append(ar.const(0, rest.dtype) if isinstance(rest, PrimExpr) else 0)
+        if constant(shape[axis]) == 1:
+            indices.append(zero)
             continue
-        outermost = all(constant(each) == 1 for each in shape[:axis])
-        indices.append(rest if outermost else rest % extent)
-        rest = rest if outermost else rest // extent
+        index = position
+        around = simplify(ar.convert(inner) * shape[axis])
+        if not all(constant(each) == 1 for each in shape[:axis]):
+            index = index % (constant(around) or around)
+        if constant(inner) != 1:
+            index = index // (constant(inner) or inner)
+        indices.append(index)
+        inner = around
     return indices[::-1]
 
 

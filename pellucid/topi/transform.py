@@ -18,6 +18,7 @@ from pellucid.topi.shapes import (
     ravel,
     require_equal,
     simplify,
+    simplify_within,
     unravel,
 )
 
@@ -79,7 +80,7 @@ def reshape(a: te.Tensor, newshape: Any) -> te.Tensor:
     shape = _inferred(a, newshape)
 
     def element(*i: Any) -> Any:
-        return a(*unravel(ravel(i, shape), a.shape))
+        return a(*simplify_within(unravel(ravel(i, shape), a.shape), i, shape))
 
     return compute(shape, element, "T_reshape")
 

@@ -10,6 +10,7 @@ import pytest
 
 from pellucid import te
 from pellucid.interp import run_prim_func
+from pellucid.tir.analysis import assert_well_formed
 
 
 def evaluate(operator: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -28,6 +29,7 @@ def evaluate(operator: Callable[..., Any], *arguments: Any, **options: Any) -> A
     found = operator(*given, **options)
     results = list(found) if isinstance(found, tuple | list) else [found]
     function = te.create_prim_func([*tensors, *results])
+    assert_well_formed(function)
     outputs = [np.empty([int(e) for e in r.shape], str(r.dtype)) for r in results]
     inputs = [np.array(each, order="C") for each in arguments if isinstance(each, np.ndarray)]
     run_prim_func(function, [*inputs, *outputs])
