@@ -1,10 +1,8 @@
 """From tensor expressions to a loop function.
 
 In: the tensors that become parameters, in order (placeholders and results), and symbolic variables
-among them. Out: a
-`PrimFunc` with one block per operation, named after it, loops named after the axes, iteration
-variables `v_<axis>`,
-and the tensors in between allocated at the root.
+among them. Out: a `PrimFunc` with one block per operation, named after it, loops named after the
+axes, iteration variables `v_<axis>`, and the tensors in between allocated at the root.
 """
 
 from __future__ import annotations
@@ -71,7 +69,7 @@ class _Builder:
         """A body in the dtype of the buffer that it is stored in."""
         return ar.cast_to(buffer.dtype, self.expression(expr, variables))
 
-    def add(self, operation: Operation, *, is_parameter: bool) -> None:
+    def add(self, operation: Operation) -> None:
         """The statement that computes an operation."""
         if isinstance(operation, PlaceholderOp):
             return
@@ -83,7 +81,6 @@ class _Builder:
             self.statements.append(self.extern(operation, buffers))
         else:
             raise TypeMismatchError(f"{type(operation).__name__} has no loop form.")
-        del is_parameter
 
     def compute(self, operation: ComputeOp, buffers: list[Buffer]) -> Stmt:
         """Loops around one block."""
@@ -252,7 +249,7 @@ def create_prim_func(ops: Any, index_dtype_override: str | None = None) -> PrimF
             tensor = operation.output(index)
             if tensor.key not in keys:
                 builder.allocated.append(builder.buffer(tensor))
-        builder.add(operation, is_parameter=True)
+        builder.add(operation)
     body = tir.seq(*builder.statements)
     root = Block([], [], [], "root", body, alloc_buffers=builder.allocated)
     attrs: dict[str, Any] = {"global_symbol": "main", "tir.noalias": True}

@@ -1,8 +1,8 @@
 """Tensors of the tensor-expression language, and the operations that produce them.
 
 A `Tensor` is the result of an operation; calling or indexing it gives the expression for one
-element. Nothing is
-computed here: `create_prim_func` turns the operations behind some tensors into a loop function.
+element. Nothing is computed here: `create_prim_func` turns the operations behind some tensors into
+a loop function.
 """
 
 from __future__ import annotations
