@@ -149,6 +149,9 @@ from pellucid.topi.scatter import (
     scatter_nd,
     slice_scatter,
 )
+from pellucid.topi.selection import (
+    argwhere,
+)
 from pellucid.topi.slicing import (
     dynamic_strided_slice,
     strided_set,
@@ -190,6 +193,7 @@ __all__ = [
     "argmax",
     "argmin",
     "argsort",
+    "argwhere",
     "asin",
     "asinh",
     "atan",

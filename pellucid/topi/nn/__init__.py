@@ -71,6 +71,11 @@ from pellucid.topi.nn.linear import (
     scale_shift_nchw,
     scale_shift_nhwc,
 )
+from pellucid.topi.nn.loss import (
+    cross_entropy,
+    cross_entropy_with_logits,
+    nll_loss,
+)
 from pellucid.topi.nn.matmul import (
     batch_matmul,
     dense,
@@ -141,6 +146,8 @@ __all__ = [
     "conv3d_transpose",
     "conv3d_transpose_ncdhw",
     "conv_transpose",
+    "cross_entropy",
+    "cross_entropy_with_logits",
     "dense",
     "depth_to_space",
     "depthwise_conv2d_nchw",
@@ -175,6 +182,7 @@ __all__ = [
     "matmul",
     "mirror_pad",
     "mish",
+    "nll_loss",
     "pad",
     "pool1d",
     "pool2d",
