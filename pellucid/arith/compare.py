@@ -1,9 +1,9 @@
 """Comparisons of index expressions.
 
 In: a comparison whose sides are simplified. Out: a constant where it is decided, else its normal
-form: only `<`, `<=`, `==`, `!=`; what both sides share cancelled; terms with positive coefficients
-on the left, the others on the right with the constant (on the left when there is nothing else
-there); divided by the common factor.
+form: what both sides share cancelled; terms with positive coefficients on the left, the others and
+the constant on the right; divided by the common factor. `>` and `>=` remain only against a constant
+(`x > 3`); elsewhere the sides are exchanged.
 """
 
 from __future__ import annotations
@@ -73,10 +73,11 @@ def normal_comparison(context: Context, expr: CmpOp) -> PrimExpr:
     if kind in (EQ, NE) and not left.terms:
         left, right = right, left
         form = Linear(form.terms, -form.const)
-    if left.terms:
-        right.const = -form.const
-    else:
-        left.const = form.const
+    if not left.terms and kind in (LT, LE):
+        # Only negative terms: a number is compared with what is greater, which is written first.
+        flipped = GT if kind is LT else GE
+        return flipped(right.to_expr(a.dtype), IntImm(a.dtype, form.const))
+    right.const = -form.const
     return kind(left.to_expr(a.dtype), right.to_expr(a.dtype))
 
 

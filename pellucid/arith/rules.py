@@ -72,6 +72,8 @@ STRUCTURAL = (
     Rule("not_not", "not (not p)", "p"),
     Rule("not_lt", "not (x < y)", "y <= x"),
     Rule("not_le", "not (x <= y)", "y < x"),
+    Rule("not_gt", "not (x > y)", "x <= y"),
+    Rule("not_ge", "not (x >= y)", "x < y"),
     Rule("not_eq", "not (x == y)", "x != y"),
     Rule("not_ne", "not (x != y)", "x == y"),
     Rule("not_and", "not (p1 and p2)", "(not p1) or (not p2)"),

@@ -82,7 +82,7 @@ _RULES: dict[type[Any], list[Rule]] = {}
 for _rule in STRUCTURAL:
     _RULES.setdefault(_rule.root, []).append(_rule)
 # These do not hold when an operand is NaN.
-_ORDERED = {"not_lt", "not_le"}
+_ORDERED = {"not_lt", "not_le", "not_gt", "not_ge"}
 
 
 def _rebuilt(node: Any, simplifier: Mutator) -> Any:

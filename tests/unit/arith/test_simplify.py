@@ -173,6 +173,8 @@ def simple(expr: Any) -> Any:
         (Y > X, X < Y),
         (X + 1 < Y + 3, X < Y + 2),
         (X * 4 < 5, X < 2),
+        (LT(IntImm("int32", 3), X), X > 3),
+        (4 - X * 2 <= Y * 0, X >= 2),
         (X * 4 <= 5, X <= 1),
         (tir.all(X < 7, X < 5), X < 5),
         (tir.min(4, X), tir.min(X, 4)),
