@@ -20,6 +20,7 @@ from pellucid.ir.structural import (
 from pellucid.ir.types import PointerType, PrimType, TupleType, Type
 
 DictAttrs = Attrs
+instrument = instruments
 
 __all__ = [
     "Attrs",
@@ -40,6 +41,7 @@ __all__ = [
     "assert_structural_equal",
     "const",
     "first_difference",
+    "instrument",
     "instruments",
     "register_op",
     "register_op_attr",

@@ -26,7 +26,13 @@ _SCALARS: dict[str, tuple[str, int]] = {
     "void": ("void", 0),
     "": ("unknown", 0),
 }
-_ALIASES = {"float": "float32", "int": "int32", "uint1": "bool", "e4m3_float8": "float8_e4m3fn"}
+_ALIASES = {
+    "float": "float32",
+    "int": "int32",
+    "uint1": "bool",
+    "e4m3_float8": "float8_e4m3fn",
+    "e5m2_float8": "float8_e5m2",
+}
 _VECTOR = re.compile(r"(.+?)x(\d+)$")
 SCALAR_DTYPES = tuple(name for name in _SCALARS if name)
 
@@ -50,10 +56,11 @@ class DataType(str):
         found = cls._known.get(text)
         if found is not None:
             return found
-        name, lanes = _ALIASES.get(str(text), str(text)), 1
+        name, lanes = str(text), 1
         match = _VECTOR.fullmatch(name)
         if match:
             name, lanes = match[1], int(match[2])
+        name = _ALIASES.get(name, name)
         if name not in _SCALARS or lanes < 1:
             raise TypeMismatchError(
                 f"There is no data type {str(text)!r}.", cure=did_you_mean(name, SCALAR_DTYPES)

@@ -15,7 +15,7 @@ from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.function import BaseFunc
 from pellucid.ir.node import Map
 from pellucid.ir.scriptable import Scriptable
-from pellucid.support.errors import RegistryError, did_you_mean
+from pellucid.support.errors import RegistryError, TypeMismatchError, did_you_mean
 from pellucid.support.naming import NameSupply
 
 
@@ -47,6 +47,12 @@ class IRModule(Scriptable):
         self.attrs: Attrs = as_attrs(attrs)
         # Lists become tuples, so that two modules with the same infos are equal.
         self.global_infos: dict[str, Any] = dict(as_attrs(global_infos).items())
+        if functions is not None and not isinstance(functions, Mapping):
+            raise TypeMismatchError(
+                "A module is made of functions by name.",
+                expected="a dict of GlobalVars or names to functions",
+                found=f"a {type(functions).__name__}",
+            )
         for name, function in (functions or {}).items():
             self[name] = function
 
@@ -77,6 +83,12 @@ class IRModule(Scriptable):
     def __setitem__(self, key: str | GlobalVar, function: BaseFunc) -> None:
         """Add or replace a function; an existing GlobalVar of that name stays the same object."""
         name = key.name_hint if isinstance(key, GlobalVar) else key
+        if not isinstance(name, str) or not isinstance(function, BaseFunc):
+            raise TypeMismatchError(
+                "A module holds functions under names.",
+                expected="a name or GlobalVar, and a PrimFunc or relax.Function",
+                found=f"{name!r:.40} and a {type(function).__name__}",
+            )
         if name not in self._vars:
             self._vars[name] = key if isinstance(key, GlobalVar) else GlobalVar(name)
         self._functions[name] = function

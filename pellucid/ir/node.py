@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Any, ClassVar, Literal, TypeVar, cast, dataclass_transform
 
-from pellucid.support.errors import InternalError
+from pellucid.support.errors import InternalError, UnsupportedError
 from pellucid.support.span import Span
 
 
@@ -261,6 +261,22 @@ class Node(metaclass=NodeMeta):
     def __delattr__(self, name: str) -> None:
         """Nodes are immutable."""
         raise AttributeError(f"{type(self).__name__} is immutable: {name!r} cannot be deleted.")
+
+    def __copy__(self) -> Any:
+        """This node: nothing of it can change."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """This node: nothing of it can change, and a copied variable would be another one."""
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Nodes are not pickled: each variable is an object, known by its identity."""
+        raise UnsupportedError(
+            f"A {type(self).__name__} cannot be pickled.",
+            cure="keep the text, mod.script(show_meta=True), and read it with "
+            "pellucid.script.from_source",
+        )
 
     def __repr__(self) -> str:
         """The script fragment of this node, bounded in length."""

@@ -59,6 +59,11 @@ class Var(PrimExpr):
     ) -> None:
         given = dtype if type_annotation is None else type_annotation
         annotation = given if isinstance(given, Type) else PrimType(given)
+        if not isinstance(name, str):
+            raise TypeMismatchError(
+                "The name of a variable is a string.",
+                found=f"a {type(name).__name__}: {name!r:.60}",
+            )
         self._init("name", name)
         self._init("type_annotation", annotation)
         self._init("dtype", annotation.dtype if isinstance(annotation, PrimType) else HANDLE)

@@ -294,6 +294,13 @@ class Sequential(Pass):
     ) -> None:
         super().__init__(PassInfo(opt_level, name, required))
         self.passes = tuple(passes)
+        for each in self.passes:
+            if not callable(each):
+                raise PassError(
+                    f"The sequence {name!r} holds something that is no pass.",
+                    expected="passes, or functions from a module to a module",
+                    found=f"a {type(each).__name__}",
+                )
 
     def run(self, mod: IRModule, ctx: PassContext) -> IRModule:
         """The module after all enabled passes."""

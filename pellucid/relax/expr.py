@@ -92,6 +92,12 @@ class ShapeExpr(Expr):
 shape_builders.append(ShapeExpr)
 
 
+def _no_name(found: object) -> TypeMismatchError:
+    return TypeMismatchError(
+        "The name of a variable is a string.", found=f"a {type(found).__name__}: {found!r:.60}"
+    )
+
+
 @node
 class Var(Expr):
     """A variable of a function: an object of its own, `name_hint` a hint; its struct info is
@@ -114,6 +120,8 @@ class Var(Expr):
         info = struct_info_ if struct_info is None else struct_info
         if info is not None and not isinstance(info, StructInfo):
             info = _shape_and_type(info, dtype_info)
+        if not isinstance(name_hint, str):
+            raise _no_name(name_hint)
         self._init("name_hint", name_hint)
         self._init("struct_info_", info)
         self._init("span", span)
@@ -415,6 +423,12 @@ class Function(BaseFunc):
         struct_info_: Any = None,
     ) -> None:
         for param in params:
+            if not isinstance(param, Var):
+                raise TypeMismatchError(
+                    "A parameter of a graph function is a variable.",
+                    expected="relax.Var(name, struct_info)",
+                    found=f"a {type(param).__name__}: {param!r:.60}",
+                )
             if param.struct_info_ is None:
                 raise TypeMismatchError(
                     f"The parameter {param.name_hint!r} has no struct info.",

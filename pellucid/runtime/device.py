@@ -76,7 +76,7 @@ def device(kind: str | Device, index: int | None = None) -> Device:
     """
     if isinstance(kind, Device):
         return kind
-    match = _FORM.fullmatch(kind.strip()) if isinstance(kind, str) else None  # pyright: ignore[reportUnnecessaryIsInstance]
+    match = _FORM.fullmatch(kind.strip()) if isinstance(kind, str) else None
     name = _ALIASES.get(match.group(1), match.group(1)) if match else ""
     if match is None or name not in _TYPES:
         raise TargetError(
@@ -85,7 +85,7 @@ def device(kind: str | Device, index: int | None = None) -> Device:
             cure=did_you_mean(kind, [*_TYPES, *_ALIASES]),
         )
     written = match.group(2) or match.group(3)
-    if index is not None and not isinstance(index, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if index is not None and not isinstance(index, int):
         raise TargetError("The index of a device is no integer.", found=f"{index!r:.80}")
     if written is not None and index is not None and int(written) != index:
         raise TargetError(f"The device {kind!r} is given with another index as well, {index}.")

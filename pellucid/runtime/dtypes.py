@@ -67,11 +67,15 @@ def split_lanes(dtype: str) -> tuple[str, int]:
     )
 
 
+_OLD_NAMES = {"e4m3_float8": "float8_e4m3fn", "e5m2_float8": "float8_e5m2"}
+
+
 def name_of(dtype: Any) -> str:
     """Our name of a dtype given as a name, a NumPy dtype or scalar type, or a torch dtype."""
     if isinstance(dtype, str):
-        split_lanes(dtype)
-        return str(dtype)
+        name = _OLD_NAMES.get(str(dtype), str(dtype))
+        split_lanes(name)
+        return name
     if type(dtype).__module__ == "torch":
         return name_of(str(dtype).removeprefix("torch."))
     try:

@@ -258,7 +258,12 @@ def array(values: object, device: Device | str | None = None, dtype: str | None 
     name = dtypes.from_numpy(source.dtype) if dtype is None else dtypes.name_of(dtype)
     result = empty(source.shape, name)
     # Mixing kinds (float to int, say) is what a given dtype asks for.
-    np.copyto(arrays.numpy_view(result.handle), source, casting="unsafe")
+    try:
+        np.copyto(arrays.numpy_view(result.handle), source, casting="unsafe")
+    except (TypeError, ValueError) as error:
+        raise TypeMismatchError(
+            f"These values cannot be elements of dtype {name}.", found=str(error)
+        ) from None
     return result
 
 

@@ -48,7 +48,7 @@ class VirtualMachine:
     ) -> None:
         if isinstance(executable, (str, Path)):
             executable = Executable.load(executable)
-        if not isinstance(executable, Executable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(executable, Executable):
             raise ArgumentError(
                 "A virtual machine runs an executable.",
                 expected="what relax.build(mod, target) gives, or the file it was saved to",
