@@ -41,7 +41,11 @@ class AccessEmitter(ExprEmitter):
         return self.address_at(self.pointer(buffer), buffer.dtype, self.ranges.linear(index))
 
     def address_at(self, base: Value, dtype: DataType, form: Linear) -> Value:
-        """The address of element `form` of the array of `dtype` at `base`."""
+        """The address of element `form` of the array of `dtype` at `base`.
+
+        Only the sum is known to be inside the memory, not what it is made of; so LLVM is not told
+        that each step is.
+        """
         scalar, count = split(dtype)
         constant, terms = self.dynamic(form)
         place = base
@@ -49,11 +53,11 @@ class AccessEmitter(ExprEmitter):
         if total is not None:
             key = ("address", base.name, scalar.memory, count, total.name)
             place = self.cached(key, lambda: self.moved(base, scalar.memory, total, count))
-        return self.f.gep(scalar.memory, place, constant * count)
+        return self.f.gep(scalar.memory, place, constant * count, "")
 
     def moved(self, base: Value, element: str, index: Value, count: int) -> Value:
         """`base` plus `index` elements of `count` lanes."""
-        return self.f.gep(element, base, self.f.mul(index, count))
+        return self.f.gep(element, base, self.f.mul(index, count), "")
 
     # Loads
 
@@ -173,7 +177,7 @@ class AccessEmitter(ExprEmitter):
             places = self.f.binary("add", scaled, Value(spread.type, f"<{steps}>"))
         elif not index.dtype.is_int:
             places = self.f.cast("zext", places, vector("i64", count))
-        return self.f.gep(scalar.memory, self.pointer(buffer), places)
+        return self.f.gep(scalar.memory, self.pointer(buffer), places, "")
 
     def gather(
         self, buffer: Buffer, index: PrimExpr, dtype: DataType, mask: PrimExpr | None

@@ -189,7 +189,7 @@ class CallEmitter(AccessEmitter):
         """tvm_access_ptr: so many elements of its type behind a pointer."""
         element, data, offset, *_ = expr.args
         step = size(element.dtype)
-        return self.f.gep("i8", self.expr(data), self.f.mul(self.index(offset), step))
+        return self.f.gep("i8", self.expr(data), self.f.mul(self.index(offset), step), "")
 
     def is_null(self, expr: Any) -> Value:
         """isnullptr."""
