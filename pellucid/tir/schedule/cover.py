@@ -62,16 +62,21 @@ def conditions_on(predicate: PrimExpr, used: Iterable[Var]) -> PrimExpr:
     return found
 
 
-def possible_region(spot: Spot, region: BufferRegion, at: Spot, analyzer: Analyzer) -> Sets:
-    """What a block may touch in one iteration of `at`, within the buffer's shape."""
+def possible_region(
+    spot: Spot, region: BufferRegion, at: Spot, analyzer: Analyzer, *, exact: bool = True
+) -> Sets:
+    """What a block may touch in one iteration of `at`.
+
+    `exact` uses the block's predicate and the buffer's shape to cut off what is not touched; without
+    it the sets are larger and have simple ends.
+    """
     ranges = loop_ranges(loops_below(spot, at))
-    found = estimate_region_upper_bound(
-        bound_region(spot, region), ranges, spot.realize.predicate, analyzer
-    )
-    return [
-        within(each, extent, analyzer)
-        for each, extent in zip(found, region.buffer.shape, strict=True)
-    ]
+    touched = bound_region(spot, region)
+    if not exact:
+        return estimate_region_upper_bound(touched, ranges, None, analyzer)
+    found = estimate_region_upper_bound(touched, ranges, spot.realize.predicate, analyzer)
+    pairs = zip(found, region.buffer.shape, strict=True)
+    return [within(each, extent, analyzer) for each, extent in pairs]
 
 
 def within(values: IntSet, extent: PrimExpr, analyzer: Analyzer) -> IntSet:

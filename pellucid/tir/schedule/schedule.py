@@ -11,6 +11,9 @@ from typing import Any
 from pellucid.ir import hooks
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.schedule.annotate import AnnotationPrimitives
+from pellucid.tir.schedule.compute_at import ComputeAtPrimitives
+from pellucid.tir.schedule.decompose import DecomposePrimitives
+from pellucid.tir.schedule.inline import InlinePrimitives
 from pellucid.tir.schedule.kinds import LoopKindPrimitives
 from pellucid.tir.schedule.lookup import LookupPrimitives
 from pellucid.tir.schedule.merge_partition import MergePartitionPrimitives
@@ -26,6 +29,9 @@ class Schedule(
     MergePartitionPrimitives,
     LoopKindPrimitives,
     AnnotationPrimitives,
+    InlinePrimitives,
+    ComputeAtPrimitives,
+    DecomposePrimitives,
 ):
     """A module under transformation.
 
