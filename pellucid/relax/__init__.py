@@ -29,7 +29,6 @@ _PROVIDED = {
 
 _LATER = {
     "frontend": "importers of PyTorch and ONNX models",
-    "dpl": "patterns over dataflow graphs",
     "training": "automatic differentiation",
 }
 

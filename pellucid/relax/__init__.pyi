@@ -2,6 +2,7 @@ import typing
 
 from . import analysis as analysis
 from . import block_builder as block_builder
+from . import dpl as dpl
 from . import expr as expr
 from . import expr_functor as expr_functor
 from . import op as op
