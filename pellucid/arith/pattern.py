@@ -147,15 +147,20 @@ def _compile(tree: ast.AST) -> _Pattern:
 
 
 class Rule:
-    """A rewrite `left` → `right` that holds whenever `condition` does."""
+    """A rewrite `left` → `right` that holds whenever `condition` does.
 
-    __slots__ = ("_left", "_right", "_when", "condition", "left", "name", "right")
+    `uses` counts how often it was applied in this process, so that a test can tell a rule that is
+    never reached.
+    """
+
+    __slots__ = ("_left", "_right", "_when", "condition", "left", "name", "right", "uses")
 
     def __init__(self, name: str, left: str, right: str, condition: str = "True") -> None:
         self.name = name
         self.left = left
         self.right = right
         self.condition = condition
+        self.uses = 0
         self._left = _compile(ast.parse(left, mode="eval"))
         self._right = _compile(ast.parse(right, mode="eval"))
         self._when = [
@@ -185,6 +190,7 @@ class Rule:
 
     def build(self, binding: Binding, dtype: DataType) -> PrimExpr:
         """The right side with the pattern's variables replaced; constants are of `dtype`."""
+        self.uses += 1
         return _build(self._right, binding, dtype)
 
     def apply(self, binding: Binding, dtype: DataType, prove: Prover) -> PrimExpr | None:

@@ -67,7 +67,6 @@ DIGITS = (
 STRUCTURAL = (
     Rule("min_of_min_constants", "min(min(x, c1), c2)", "min(x, min(c1, c2))"),
     Rule("max_of_max_constants", "max(max(x, c1), c2)", "max(x, max(c1, c2))"),
-    Rule("select_same", "select(p, x, x)", "x"),
     Rule("select_of_not", "select(not p, x, y)", "select(p, y, x)"),
     Rule("not_not", "not (not p)", "p"),
     Rule("not_lt", "not (x < y)", "y <= x"),

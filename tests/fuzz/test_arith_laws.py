@@ -1,0 +1,216 @@
+"""Laws of `arith`: simplification keeps the value at every point, is idempotent and leaves what is
+simple alone; bounds and residues hold; facts are used soundly; every rewrite rule is reached.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pellucid.arith.analyzer import Analyzer
+from pellucid.arith.evaluate import evaluate
+from pellucid.arith.rules import BY_NAME
+from pellucid.ir.arithmetic import logical_and, logical_or, select, truncdiv, truncmod
+from pellucid.ir.scalar import (
+    EQ,
+    GE,
+    GT,
+    LE,
+    LT,
+    NE,
+    Add,
+    FloorDiv,
+    FloorMod,
+    IntImm,
+    Max,
+    Min,
+    Mul,
+    Not,
+    Range,
+    SizeVar,
+    Sub,
+    Var,
+)
+from pellucid.ir.visitor import pre_order
+from tests.fuzz.coverage import Coverage
+
+# The laws share what they note, so one process runs them all.
+pytestmark = pytest.mark.xdist_group("arith-laws")
+# Rules about vectors: `tests/unit/arith` tries them.
+VECTORS = ("broadcasts", "ramp", "ramps")
+U, J, X, Y = Var("i"), Var("j"), Var("x"), Var("y")
+N = SizeVar("n")
+P = Var("p", "bool")
+LIMITS = {
+    U: range(12),
+    J: range(4),
+    X: range(-9, 10, 3),
+    Y: range(-5, 6, 5),
+    N: range(0, 6, 5),
+    P: range(2),
+}
+EVERY_POINT = [
+    dict(zip(LIMITS, values, strict=True)) for values in itertools.product(*LIMITS.values())
+]
+POINTS = random.Random(7).sample(EVERY_POINT, 150)
+
+CONSTANTS = [IntImm("int32", v) for v in (-8, -3, -1, 0, 1, 2, 3, 4, 5, 8, 12, 16)]
+DIVISORS = [IntImm("int32", v) for v in (1, 2, 3, 4, 8, 12, 16)]
+SYMBOLIC = [N, Add(J, IntImm("int32", 1))]
+LEAVES = [U, J, X, Y, N, *CONSTANTS]
+OPERATIONS: list[Any] = [
+    lambda draw, a, b: Add(a, b),
+    lambda draw, a, b: Sub(a, b),
+    lambda draw, a, b: Add(b, a),
+    lambda draw, a, b: Mul(a, draw(st.sampled_from(CONSTANTS))),
+    lambda draw, a, b: Mul(draw(st.sampled_from([U, J, N])), b),
+    lambda draw, a, b: FloorDiv(a, draw(st.sampled_from(DIVISORS))),
+    lambda draw, a, b: FloorMod(a, draw(st.sampled_from(DIVISORS))),
+    lambda draw, a, b: truncdiv(a, draw(st.sampled_from(DIVISORS))),
+    lambda draw, a, b: truncmod(a, draw(st.sampled_from(DIVISORS))),
+    lambda draw, a, b: FloorDiv(a, draw(st.sampled_from(SYMBOLIC))),
+    lambda draw, a, b: FloorMod(a, draw(st.sampled_from(SYMBOLIC))),
+    lambda draw, a, b: Min(a, b),
+    lambda draw, a, b: Max(a, b),
+    lambda draw, a, b: select(draw(conditions(1)), a, b),
+    lambda draw, a, b: digits(draw, a),
+    lambda draw, a, b: digits(draw, draw(st.sampled_from([X, Y]))),
+    lambda draw, a, b: digits(draw, draw(st.sampled_from([X, Y]))) + b,
+    lambda draw, a, b: clamped(draw, a),
+]
+
+
+def digits(draw: Any, a: Any) -> Any:
+    """Digits of a number, alone, joined, and taken from it."""
+    low, step, top = (draw(st.sampled_from([1, 2, 3, 4])) for _ in range(3))
+    return draw(
+        st.sampled_from(
+            [
+                a // (low * step) % top,
+                a // (low * step) * step + a % (low * step) // low,
+                a % (low * step * top) // (low * step) * step + a % (low * step) // low,
+                a // low - a // (low * step) * step,
+                a % (low * step * top) // low - a % (low * step * top) // (low * step) * step,
+                (a * (low * step) + J) // (low * top),
+                (a * (low * step) + J) % (low * top),
+            ]
+        )
+    )
+
+
+def clamped(draw: Any, a: Any) -> Any:
+    """Nested minima and maxima with constants."""
+    one, other = (draw(st.sampled_from(CONSTANTS)) for _ in range(2))
+    kind = draw(st.sampled_from([Min, Max]))
+    return kind(kind(a, one), other)
+
+
+@st.composite
+def expressions(draw: Any, depth: int = 4) -> Any:
+    """An integer expression over the five variables."""
+    if depth == 0 or draw(st.integers(0, 5)) == 0:
+        return draw(st.sampled_from(LEAVES))
+    a, b = draw(expressions(depth - 1)), draw(expressions(depth - 1))
+    return draw(st.sampled_from(OPERATIONS))(draw, a, b)
+
+
+@st.composite
+def comparisons(draw: Any, depth: int) -> Any:
+    kind = draw(st.sampled_from([LT, LE, GT, GE, EQ, NE]))
+    return kind(draw(expressions(depth)), draw(expressions(depth)))
+
+
+@st.composite
+def conditions(draw: Any, depth: int = 2) -> Any:
+    """A condition over such expressions."""
+    if depth == 0 or draw(st.integers(0, 3)) == 0:
+        return P if draw(st.integers(0, 4)) == 0 else draw(comparisons(2))
+    if draw(st.booleans()):
+        return Not(draw(conditions(depth - 1)))
+    join = draw(st.sampled_from([logical_and, logical_or]))
+    return join(draw(conditions(depth - 1)), draw(conditions(depth - 1)))
+
+
+anything = st.one_of(expressions(), conditions())
+
+
+def analyzer() -> Analyzer:
+    result = Analyzer()
+    result.bind(U, Range(0, 12))
+    result.bind(J, Range(0, 4))
+    return result
+
+
+RULES = [rule for rule in BY_NAME.values() if not set(VECTORS) & set(rule.name.split("_"))]
+NODES = {
+    *("Add", "Sub", "Mul", "FloorDiv", "FloorMod", "Div", "Mod", "Min", "Max", "Select"),
+    *("LT", "LE", "GT", "GE", "EQ", "NE", "And", "Or", "Not", "Var", "SizeVar", "IntImm"),
+}
+simplified = Coverage(
+    "simplification keeps values",
+    {rule.name for rule in RULES} | NODES,
+    "test_simplify_keeps_the_value_and_is_idempotent",
+)
+bounded = Coverage("bounds hold", {"finite", "infinite"}, "test_bounds_and_residues_hold")
+assumed_facts = Coverage("facts are sound", {"used", "unused"}, "test_facts_are_used_soundly")
+
+
+def value_at(expr: Any, point: Any) -> int | None:
+    """The value, or None where a divisor is zero."""
+    try:
+        return evaluate(expr, point)
+    except ZeroDivisionError:
+        return None
+
+
+@given(anything)
+@settings(max_examples=1000)
+def test_simplify_keeps_the_value_and_is_idempotent(expr: Any) -> None:
+    before = {rule.name: rule.uses for rule in RULES}
+    simple = analyzer().simplify(expr)
+    for point in POINTS:
+        value = value_at(expr, point)
+        if value is not None:
+            assert value_at(simple, point) == value, (expr, simple, point)
+    assert analyzer().simplify(simple) is simple, (expr, simple)
+    used = {rule.name for rule in RULES if rule.uses > before[rule.name]}
+    simplified.note(used | {type(each).__name__ for each in pre_order(expr)})
+
+
+@given(expressions())
+@settings(max_examples=300)
+def test_bounds_and_residues_hold(expr: Any) -> None:
+    known = analyzer()
+    low, high = known.const_int_bound(expr)
+    coeff, base = known.modular_set(expr)
+    for point in POINTS:
+        value = value_at(expr, point)
+        if value is not None:
+            assert low <= value <= high
+            assert value == base if coeff == 0 else (value - base) % coeff == 0
+    bounded.note({"finite"} if abs(low) + abs(high) < math.inf else {"infinite"})
+
+
+@given(conditions(), conditions())
+@settings(max_examples=250)
+def test_facts_are_used_soundly(assumed: Any, asked: Any) -> None:
+    known = analyzer()
+    with known.constraint_scope(assumed):
+        simple = known.simplify(asked)
+    for point in POINTS:
+        if value_at(assumed, point) and value_at(asked, point) is not None:
+            assert value_at(simple, point) == value_at(asked, point)
+    decided = isinstance(simple, IntImm) and not isinstance(analyzer().simplify(asked), IntImm)
+    assumed_facts.note({"used"} if decided else {"unused"})
+
+
+def test_the_expressions_reach_every_rule() -> None:
+    simplified.check()
+    bounded.check()
+    assumed_facts.check()
