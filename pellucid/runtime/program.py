@@ -136,7 +136,7 @@ class Program:
                 packed = self._packed(each)
                 self._fill(each, packed)
                 pending += self._calls(each)
-                pending += [callee for callee in packed if callee in self]
+                pending += [callee for callee in packed if callee in self and callee != each]
             self._bound |= reached
 
     def _fill(self, name: str, packed: tuple[str, ...]) -> None:
@@ -163,9 +163,9 @@ class Program:
 
     def resolve(self, name: str, caller: str) -> Any:
         """The packed function `name`: of the executable, or registered; a missing one is a
-        `RegistryError`.
+        `RegistryError`. A function that calls its own name means the registered one.
         """
-        if name in self:
+        if name in self and name != caller:
             return self.function(name)
         found = registry.find(name)
         if found is None:

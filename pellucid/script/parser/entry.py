@@ -155,6 +155,12 @@ def from_source(
     the file in messages. Returns a `PrimFunc`, a `relax.Function` or an `IRModule`; raises
     `ParseError` (or `WellFormedError` unless `check_well_formed` is false).
     """
+    if not isinstance(text, str):
+        raise ParseError(
+            "A script is text.",
+            found=f"a {type(text).__name__}",
+            cure="pass mod.script(show_meta=True), or what a file holds",
+        )
     source = ScriptSource(text, name)
     variables = VariableTable({**namespaces(), **(extra_vars or {})})
     evaluator = _TextEvaluator(source, variables)

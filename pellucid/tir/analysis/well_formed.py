@@ -149,6 +149,13 @@ class _Checker(Visitor):
         for each in (*buffer.shape, *buffer.strides, buffer.elem_offset):
             self.integer(each, f"the shape of {buffer.name!r}")
             self.visit(each)
+        if any(isinstance(each, IntImm) and each.value < 0 for each in buffer.shape):
+            raise self.error(
+                f"the buffer {buffer.name!r} has a negative extent.",
+                buffer,
+                expected="extents of 0 and more",
+                found=repr(buffer.shape),
+            )
 
     # Uses.
 
@@ -187,7 +194,14 @@ class _Checker(Visitor):
     ) -> None:
         """Check what loads and stores share."""
         self.use_buffer(buffer)
-        for each in indices:
+        places = list(indices)
+        if any(each.dtype.is_vector for each in places[:-1]):
+            raise self.error(
+                f"an index of {buffer.name!r} before the last one is a vector.",
+                found=", ".join(repr(each) for each in places),
+                cure="let a loop run over that dimension, or make it the last one",
+            )
+        for each in places:
             self.integer(each, f"an index of {buffer.name!r}")
             self.visit(each)
         if predicate is not None:
@@ -516,6 +530,33 @@ class _Checker(Visitor):
         self.visit_buffer_region_(match.source)
         self.define_buffer(match.buffer, match, symbols=True)
         self.describe(match.buffer)
+        self.view(match)
+
+    def view(self, match: MatchBufferRegion) -> None:
+        """A view has the dtype of the buffer, and the shape of its region."""
+        source, view = match.source, match.buffer
+        if view.dtype != source.buffer.dtype:
+            raise self.error(
+                f"the view {view.name!r} differs in dtype from {source.buffer.name!r}.",
+                match,
+                expected=str(source.buffer.dtype),
+                found=str(view.dtype),
+                cure="give the view the dtype of the buffer, and cast its elements",
+            )
+        extents = [each.extent for each in source.region]
+        dropped = len(extents) - len(view.shape)
+        wanted = [*[IntImm("int32", 1)] * dropped, *view.shape]
+        differ = any(
+            isinstance(a, IntImm) and isinstance(b, IntImm) and a.value != b.value
+            for a, b in zip(extents, wanted, strict=False)
+        )
+        if dropped < 0 or differ:
+            raise self.error(
+                f"the view {view.name!r} differs in shape from its region.",
+                match,
+                expected=f"{source!r}, without leading extents of 1",
+                found=repr(view.shape),
+            )
 
 
 def _check_shared(functions: list[tuple[str, PrimFunc]]) -> None:
