@@ -1,7 +1,7 @@
 """Bindings of a dataflow block as a function of their own.
 
-In: some bindings, the last of which alone is needed outside. Out: a function that computes them,
-with variables of its own, and the arguments to call it with. What the bindings use from outside
+In: some bindings, and which of their variables are needed outside. Out: a function that computes
+them, with variables of its own, and the arguments to call it with. What the bindings use from outside
 becomes parameters: variables, constants, and, where no tensor parameter shows them, symbolic
 variables, handed over as one shape.
 """
@@ -21,6 +21,7 @@ from pellucid.relax.expr import (
     Function,
     SeqExpr,
     ShapeExpr,
+    Tuple,
     Var,
 )
 from pellucid.relax.struct_info import ShapeStructInfo
@@ -48,11 +49,15 @@ class _Constants(GraphSubstitution):
 
 
 def extract(
-    bindings: Sequence[Binding], attrs: Mapping[str, Any], bind_constants: bool = False
+    bindings: Sequence[Binding],
+    attrs: Mapping[str, Any],
+    bind_constants: bool = False,
+    outputs: Sequence[Var] | None = None,
 ) -> tuple[Function, list[Expr]]:
     """The private function that computes `bindings`, and the arguments for it.
 
-    Its result is the variable of the last one. With `bind_constants` constants stay in the body.
+    Its result is the variable of the last one, or `outputs`: a tuple of them if they are several.
+    With `bind_constants` constants stay in the body.
     """
     bound = {each.var for each in bindings}
     names = NameSupply()
@@ -61,11 +66,14 @@ def extract(
         for each in used_vars(binding):
             if each not in bound and each not in outside:
                 outside[each] = Var(names.fresh(each.name_hint, separator="_"), each.struct_info)
-    last = bindings[-1].var
-    result = Var(last.name_hint, last.struct_info)
-    mapping: dict[Any, Any] = {**outside, last: result}
-    inner: list[Any] = [substitute_graph(each, mapping) for each in bindings]
-    inner[-1] = inner[-1].replace(var=result)
+    results = {
+        each: Var(each.name_hint, each.struct_info) for each in outputs or (bindings[-1].var,)
+    }
+    mapping: dict[Any, Any] = {**outside, **results}
+    inner: list[Any] = [
+        substitute_graph(each, mapping).replace(var=results.get(each.var, each.var))
+        for each in bindings
+    ]
     constants = _Constants(names)
     if not bind_constants:
         inner = [constants.visit(each) for each in inner]
@@ -76,6 +84,8 @@ def extract(
     if unknown:
         params.append(Var(names.fresh("s"), ShapeStructInfo(unknown)))
         args.append(ShapeExpr(unknown))
+    fields = list(results.values())
+    result: Any = fields[0] if len(fields) == 1 else Tuple(fields)
     body = SeqExpr((block,), result, struct_info_=result.struct_info)
     return copy_with_new_vars(Function(params, body, result.struct_info, True, attrs)), args
 
