@@ -67,8 +67,8 @@ def possible_region(
 ) -> Sets:
     """What a block may touch in one iteration of `at`.
 
-    `exact` uses the block's predicate and the buffer's shape to cut off what is not touched; without
-    it the sets are larger and have simple ends.
+    `exact` uses the block's predicate and the buffer's shape to cut off what is not touched;
+    without it the sets are larger and have simple ends.
     """
     ranges = loop_ranges(loops_below(spot, at))
     touched = bound_region(spot, region)
