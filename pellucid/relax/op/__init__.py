@@ -11,7 +11,7 @@ from pellucid.relax.call import (
     invoke_pure_closure,
     make_closure,
 )
-from pellucid.relax.op import builtin, memory, vm
+from pellucid.relax.op import builtin, memory, nn, vm
 from pellucid.relax.op.binary import *  # noqa: F403
 from pellucid.relax.op.create import *  # noqa: F403
 from pellucid.relax.op.cumulative import *  # noqa: F403
@@ -37,5 +37,6 @@ __all__ = [
     "invoke_pure_closure",
     "make_closure",
     "memory",
+    "nn",
     "vm",
 ]

@@ -278,6 +278,11 @@ def _is_known(value: Expr, info: StructInfo | None) -> bool:
     return isinstance(info, PrimStructInfo) and info.value is not None
 
 
+def items(value: Any) -> tuple[Any, ...]:
+    """What an attribute holds, of which there is one or a tuple of them."""
+    return cast("tuple[Any, ...]", value) if isinstance(value, tuple) else (value,)
+
+
 def as_int(value: Any) -> int | None:
     """The integer that a dimension is, or None."""
     if isinstance(value, IntImm):
