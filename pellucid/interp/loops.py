@@ -56,8 +56,20 @@ class LoopInterpreter(ScalarEvaluator):
                 self.env[param] = arg.item() if isinstance(arg, np.generic) else arg
         for param, arg in zip(func.params, args, strict=True):
             if param in func.buffer_map:
+                self.bind_bare_dimensions(func.buffer_map[param], arg)
+        for param, arg in zip(func.params, args, strict=True):
+            if param in func.buffer_map:
                 self.bind_tensor(func.buffer_map[param], arg)
                 self.env[param] = self.env[func.buffer_map[param].data]
+
+    def bind_bare_dimensions(self, buffer: Buffer, arg: Any) -> None:
+        """Bind the variables that stand alone as dimensions, so that an expression over one may
+        come in an earlier argument.
+        """
+        shape = getattr(arg, "shape", ())
+        for expr, extent in zip(buffer.shape, shape, strict=False):
+            if isinstance(expr, ir.Var) and expr not in self.env:
+                self.env[expr] = int(extent)
 
     def bind_tensor(self, buffer: Buffer, arg: Any) -> None:
         """Bind a buffer parameter to an array or a `View`; its free dimensions are bound by first
