@@ -8,6 +8,7 @@ from . import expr_functor as expr_functor
 from . import op as op
 from . import struct_info as struct_info
 from . import transform as transform
+from .binding_rewrite import DataflowBlockRewrite as DataflowBlockRewrite
 from .block_builder import BlockBuilder as BlockBuilder
 from .call import call_builtin_with_ctx as call_builtin_with_ctx
 from .call import call_dps_packed as call_dps_packed

@@ -4,7 +4,9 @@
     b = R.nn.batch_norm(a, gamma, beta, mean, var)     →     y = R.nn.conv2d(x, w · s) + c
     y = b[0]
 
-where s = gamma / √(var + ε) and c = beta - mean · s. In: a module of operators. Out: the same, where the weights and the moments are constants, the batch
+where s = gamma / √(var + ε) and c = beta - mean · s.
+
+In: a module of operators. Out: the same, where the weights and the moments are constants, the batch
 norm is one of inference along the channels, and nothing else uses the convolution or the batch
 norm. The new constants are computed in double precision.
 """

@@ -7,9 +7,10 @@
         return b                             →    y = R.call_tir(cls.fused_matmul_relu, (x, w), …)
 
 In: a module after FuseOps, or with `Primitive` functions of the user's own, private or public,
-whose operators are lowered. Out: the same with these as loop functions and their calls as `call_tir`;
-loop functions that nothing calls any more are gone. A function stays a graph function when it is
-passed around as a value, hands through its parameters, or calls a scheduled loop function.
+whose operators are lowered. Out: the same with these as loop functions, and their calls as
+`call_tir`; loop functions that nothing calls any more are gone. A function stays a graph function
+when it is passed around as a value, hands through its parameters, or calls a scheduled loop
+function.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Bindings of a dataflow block as a function of their own.
 
 In: some bindings, and which of their variables are needed outside. Out: a function that computes
-them, with variables of its own, and the arguments to call it with. What the bindings use from outside
-becomes parameters: variables, constants, and, where no tensor parameter shows them, symbolic
-variables, handed over as one shape.
+them, with variables of its own, and the arguments to call it with. What the bindings use from
+outside becomes parameters: variables, constants, and, where no tensor parameter shows them,
+symbolic variables, handed over as one shape.
 """
 
 from __future__ import annotations
