@@ -18,6 +18,7 @@ from pellucid.tir.schedule.kinds import LoopKindPrimitives
 from pellucid.tir.schedule.lookup import LookupPrimitives
 from pellucid.tir.schedule.merge_partition import MergePartitionPrimitives
 from pellucid.tir.schedule.reorder import ReorderPrimitives
+from pellucid.tir.schedule.rfactor import RFactorPrimitives
 from pellucid.tir.schedule.show import changed_parts
 from pellucid.tir.schedule.split_fuse import SplitFusePrimitives
 
@@ -32,6 +33,7 @@ class Schedule(
     InlinePrimitives,
     ComputeAtPrimitives,
     DecomposePrimitives,
+    RFactorPrimitives,
 ):
     """A module under transformation.
 
