@@ -13,6 +13,7 @@ from pellucid.relax.transform.dead_code_elimination import DeadCodeElimination
 from pellucid.relax.transform.eliminate_common_subexpr import EliminateCommonSubexpr
 from pellucid.relax.transform.expand_tuple_arguments import ExpandTupleArguments
 from pellucid.relax.transform.fold_batchnorm_to_conv2d import FoldBatchnormToConv2D
+from pellucid.relax.transform.fold_constant import FoldConstant
 from pellucid.relax.transform.fuse_ops import FuseOps
 from pellucid.relax.transform.fuse_ops_by_pattern import FuseOpsByPattern
 from pellucid.relax.transform.fuse_tir import FuseTIR
@@ -46,6 +47,7 @@ __all__ = [
     "EliminateCommonSubexpr",
     "ExpandTupleArguments",
     "FoldBatchnormToConv2D",
+    "FoldConstant",
     "FuseOps",
     "FuseOpsByPattern",
     "FuseTIR",
