@@ -11,15 +11,20 @@ from pellucid.relax.call import (
     invoke_pure_closure,
     make_closure,
 )
-from pellucid.relax.op import builtin, memory, nn, vm
+from pellucid.relax.op import builtin, image, memory, nn, random, vm
+from pellucid.relax.op.base import *  # noqa: F403
 from pellucid.relax.op.binary import *  # noqa: F403
 from pellucid.relax.op.create import *  # noqa: F403
 from pellucid.relax.op.cumulative import *  # noqa: F403
 from pellucid.relax.op.index import *  # noqa: F403
 from pellucid.relax.op.join import *  # noqa: F403
 from pellucid.relax.op.linear_algebra import *  # noqa: F403
+from pellucid.relax.op.qdq import *  # noqa: F403
+from pellucid.relax.op.random import multinomial_from_uniform
 from pellucid.relax.op.scatter import *  # noqa: F403
+from pellucid.relax.op.selection import *  # noqa: F403
 from pellucid.relax.op.shape_manipulation import *  # noqa: F403
+from pellucid.relax.op.shape_values import *  # noqa: F403
 from pellucid.relax.op.sorting import *  # noqa: F403
 from pellucid.relax.op.statistical import *  # noqa: F403
 from pellucid.relax.op.ternary import *  # noqa: F403
@@ -33,10 +38,13 @@ __all__ = [
     "call_pure_packed",
     "call_tir",
     "call_tir_inplace",
+    "image",
     "invoke_closure",
     "invoke_pure_closure",
     "make_closure",
     "memory",
+    "multinomial_from_uniform",
     "nn",
+    "random",
     "vm",
 ]

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid import te
+from pellucid import te, topi
+from pellucid.ir.dtype import UNKNOWN
 from pellucid.relax.expr import Call, Expr
+from pellucid.relax.op import rules
 from pellucid.relax.op.binary import add
 from pellucid.relax.op.inference import Dims, Inference, as_int, same, tensor_of
-from pellucid.relax.op.record import Tensor, op
+from pellucid.relax.op.record import Tensor, Tensors, op
 from pellucid.relax.op.reference import np
 from pellucid.relax.op.samples import case, t
 from pellucid.relax.op.shape_manipulation import permute_dims
@@ -205,4 +207,47 @@ def tensordot(x1: Tensor, x2: Tensor, axes: int = 2) -> Any:
     return te.compute(shape, element, "T_tensordot", "matmul", varargs_names=names)
 
 
-__all__ = ["linear", "matmul", "outer", "tensordot"]
+def _einsum_unknown(c: Inference) -> StructInfo:
+    infos = c.tensors("operands")
+    dtypes = {each.dtype for each in infos or ()}
+    return tensor_of(None, dtypes.pop() if len(dtypes) == 1 else "")
+
+
+def _check_einsum(c: Inference) -> None:
+    known = {each.dtype for each in c.tensors("operands") or () if each.dtype != UNKNOWN}
+    if len(known) > 1:
+        found = ", ".join(sorted(known))
+        raise c.error("operands", "has tensors of several dtypes.", "one dtype", found)
+
+
+def _np_einsum(operands: Any, subscripts: str) -> Any:
+    dtype = operands[0].dtype
+    wide = np.int64 if dtype.kind in "iu" else np.float64
+    return np.asarray(np.einsum(subscripts, *[x.astype(wide) for x in operands])).astype(dtype)
+
+
+@op(
+    "einsum",
+    infer=rules.by_lowering(_einsum_unknown, _check_einsum),
+    numpy=_np_einsum,
+    samples=[
+        case([t("n", 3), t(3, 2)], "ij,jk->ik"),
+        case([t("n", 2, 3), t("n", 3, 2)], "bij,bjk"),
+        case([t(3, 3)], "ii"),
+        case([t(3, 3)], "ii->i"),
+        case([t(2, "m"), t(2, "m")], "ij,ij->"),
+        case([t(2, 3, 2), t(2, 2)], "...ij,jk->...ik"),
+        case([t("n"), t("m")], "i,j->ji"),
+    ],
+    tolerance="reduction",
+)
+def einsum(operands: Tensors, subscripts: str) -> Any:
+    """The sum of products that `subscripts` says, such as "ij,jk->ik".
+
+    Letters that the result does not have are summed over; `...` stands for dimensions that are
+    broadcast; a letter twice in one operand picks its diagonal.
+    """
+    return topi.einsum(subscripts, *operands)
+
+
+__all__ = ["einsum", "linear", "matmul", "outer", "tensordot"]

@@ -337,6 +337,11 @@ _EXPECTED = {
 }
 
 
+def as_tensor(value: Any, dtype: str | None = None) -> Expr:
+    """A graph value, or a number or array as a constant."""
+    return value if isinstance(value, Expr) else _as_tensor(value, dtype)
+
+
 # Lowering
 
 
