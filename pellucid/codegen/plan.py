@@ -27,7 +27,7 @@ from pellucid.runtime.dims import Dim
 from pellucid.runtime.plan import GraphPlan, Step
 from pellucid.runtime.signature import AnySpec, TupleSpec
 from pellucid.runtime.tensor import Tensor
-from pellucid.support.errors import UnsupportedError
+from pellucid.support.errors import TypeMismatchError, UnsupportedError
 from pellucid.support.recursion import allow_deep_recursion
 from pellucid.tir.function import PrimFunc
 
@@ -257,8 +257,16 @@ def _call_packed(self: PlanBuilder, name: str, args: Any, call: rx.Call) -> int:
 
 def _make_closure(self: PlanBuilder, call: rx.Call) -> int:
     captured = self.args(call.args[1])
+    callee = call.args[0]
+    if not isinstance(callee, GlobalVar) or not isinstance(self.module.get(callee), rx.Function):
+        raise TypeMismatchError(
+            "A closure is made of a graph function of the module.",
+            place=call.span,
+            found=repr(callee),
+            cure="call a loop function with R.call_tir(cls.f, ...) instead",
+        )
     dst = self.register()
-    self.emit(steps.MakeClosure(dst, cast("GlobalVar", call.args[0]).name_hint, captured))
+    self.emit(steps.MakeClosure(dst, callee.name_hint, captured))
     return dst
 
 
@@ -509,8 +517,7 @@ def _rewrite(plan: GraphPlan, escaped: set[int]) -> GraphPlan:
 
 
 def build_plan(module: IRModule, name: str, constants: Constants) -> GraphPlan:
-    """The plan of the graph function `name` of a module; constants are collected into `constants`.
-    """
+    """The plan of the graph function `name` of a module; its constants go to `constants`."""
     return PlanBuilder(module, name, constants).build(cast("rx.Function", module[name]))
 
 

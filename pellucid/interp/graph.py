@@ -27,7 +27,7 @@ from pellucid.ir.prim_expr import PrimExpr
 from pellucid.relax import expr as rx
 from pellucid.relax import struct_info as si
 from pellucid.runtime.tensor import Tensor, array
-from pellucid.support.errors import InterpreterError, RunError, UnsupportedError
+from pellucid.support.errors import InterpreterError, PellucidError, RunError, UnsupportedError
 from pellucid.support.recursion import allow_deep_recursion
 from pellucid.tir.function import PrimFunc
 
@@ -184,7 +184,14 @@ class Interpreter:
                 f"The operator {op.name!r} has no NumPy meaning.", found=repr(call)
             )
         args = [to_python(self.eval(arg, frame)) for arg in call.args]
-        return from_python(meaning(*args, **dict(call.attrs.items())))
+        try:
+            return from_python(meaning(*args, **dict(call.attrs.items())))
+        except (ValueError, IndexError) as error:
+            if isinstance(error, PellucidError):
+                raise
+            raise InterpreterError(
+                f"{op.name} has no result for these values.", place=call.span, found=str(error)
+            ) from error
 
     def allocate(self, info: si.StructInfo, frame: Frame) -> View:
         """A fresh, unwritten tensor of the given info."""

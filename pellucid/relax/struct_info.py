@@ -141,7 +141,14 @@ class TensorStructInfo(StructInfo):
                 "ndim differs from the length of the shape.", expected=str(known), found=str(ndim)
             )
         self._init("shape", expr)
-        self._init("dtype", UNKNOWN if dtype is None else DataType(dtype))
+        kind = UNKNOWN if dtype is None else DataType(dtype)
+        if kind.kind in ("handle", "void") or ndim < -1:
+            raise TypeMismatchError(
+                "There is no such tensor.",
+                expected="a dtype with values, and ndim -1 (unknown) or more",
+                found=f"dtype {str(kind)!r}, ndim {ndim}",
+            )
+        self._init("dtype", kind)
         self._init("vdevice", vdevice)
         self._init("ndim", known if known >= 0 else ndim)
         self._init("span", span)
