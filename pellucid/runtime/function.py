@@ -24,6 +24,10 @@ class Siblings(Protocol):
         """The signature of function `name`, if there is one."""
         ...
 
+    def calls_itself(self, name: str) -> bool:
+        """Whether function `name` may be called inside a call of itself."""
+        ...
+
 
 class CompiledFunction:
     """A function with a native entry.
@@ -118,7 +122,10 @@ class CompiledFunction:
 
     def _explained(self, args: Sequence[Any], culprit: str) -> Exception:
         if culprit == self.name:
-            return convert.refused(self.signature, args, copies=self.copies)
+            found = convert.refused(self.signature, args, copies=self.copies)
+            recursive = self._siblings is not None and self._siblings.calls_itself(culprit)
+            if isinstance(found, ArgumentError) or not recursive:
+                return found
         called = None if self._siblings is None else self._siblings.signature_of(culprit)
         return ArgumentError(
             f"{culprit}, called inside {self.name}, got arguments that do not fit.",

@@ -83,6 +83,16 @@ class Program:
         found = self.graphs.get(name) or self.kernels.get(name)
         return None if found is None else found.signature
 
+    def calls_itself(self, name: str) -> bool:
+        """Whether function `name` may be called inside a call of itself."""
+        pending, reached = self._calls(name), set[str]()
+        while pending:
+            each = pending.pop()
+            if each not in reached:
+                reached.add(each)
+                pending += self._calls(each)
+        return name in reached
+
     def stepped(self, name: str, hooks: Hooks | None = None) -> Callable[..., Any]:
         """The graph function `name`, stepped in Python whether it is native or not."""
         return Stepper(self, hooks).function(self.graphs[name])

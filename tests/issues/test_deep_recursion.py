@@ -12,7 +12,7 @@ from pellucid import interp, relax
 from pellucid.script import ir as I
 from pellucid.script import relax as R
 from pellucid.script import tir as T
-from pellucid.support.errors import InterpreterError, RunError
+from pellucid.support.errors import ArgumentError, InterpreterError, RunError
 
 
 @I.ir_module
@@ -77,3 +77,21 @@ def test_the_interpreter_stops_as_well() -> None:
         "  expected: at most 4000 calls inside each other\n"
         "  cure: look for a recursion that does not end"
     )
+
+
+@I.ir_module
+class Narrowing:
+    @R.function
+    def main(x: R.Tensor(("n", 2), "float32"), y: R.Tensor("float32")) -> R.Tensor("float32"):
+        z = R.match_cast(y, R.Tensor(ndim=2, dtype="float32"))
+        r: R.Tensor("float32") = Narrowing.main(z, y)
+        return r
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_arguments_of_an_inner_call_that_do_not_fit(debug: bool) -> None:
+    vm = relax.VirtualMachine(relax.build(Narrowing, target="llvm"), pellucid.cpu(), debug=debug)
+    with pytest.raises(ArgumentError) as caught:
+        vm["main"](np.zeros((3, 2), "float32"), np.zeros((3, 5), "float32"))
+    if not debug:
+        assert caught.value.message == ("main, called inside main, got arguments that do not fit.")
