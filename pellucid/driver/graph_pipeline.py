@@ -10,12 +10,37 @@ from pellucid.relax import transform
 from pellucid.support.errors import ConfigError, did_you_mean
 
 
+def fusion() -> Pass:
+    """From operators to loop functions, each of which does as much as can be done at once."""
+    return Sequential(
+        [
+            # A batch norm behind a convolution of constant weights costs nothing.
+            transform.FoldBatchnormToConv2D(),
+            # What depends on constants alone is computed now, operators by their NumPy meaning ...
+            transform.FoldConstant(),
+            # Operators become calls of loop functions; one without a rule is an error.
+            transform.LegalizeOps(strict=True),
+            # Loop functions say what kind of operator they compute.
+            transform.AnnotateTIROpPattern(),
+            # ... and loop functions that the user lowered to by interpreting them.
+            transform.FoldConstant(),
+            # Calls that belong together get a function of their own ...
+            transform.FuseOps(),
+            # ... which becomes one loop function.
+            transform.FuseTIR(),
+        ],
+        name="fusion",
+    )
+
+
 def default() -> Pass:
     """What `relax.build` runs."""
     return Sequential(
         [
             # Every argument a leaf, every expression with its struct info.
             transform.Normalize(),
+            # What belongs together is computed together.
+            fusion(),
             # Local functions become functions of the module that are given what they captured.
             transform.LambdaLift(),
             # From here on order matters: blocks are plain.
