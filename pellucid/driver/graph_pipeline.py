@@ -24,6 +24,8 @@ def fusion() -> Pass:
             transform.AnnotateTIROpPattern(),
             # ... and loop functions that the user lowered to by interpreting them.
             transform.FoldConstant(),
+            # What nothing needs would keep apart what belongs together.
+            transform.DeadCodeElimination(),
             # Calls that belong together get a function of their own ...
             transform.FuseOps(),
             # ... which becomes one loop function.

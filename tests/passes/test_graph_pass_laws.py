@@ -24,6 +24,14 @@ SINGLE = {
     "RemoveUnusedOutputs": X.RemoveUnusedOutputs,
     "NormalizeGlobalVar": X.NormalizeGlobalVar,
 }
+FUSION = (
+    X.FoldConstant,
+    X.ConvertToDataflow,
+    X.DeadCodeElimination,
+    X.AnnotateTIROpPattern,
+    X.FuseOps,
+    X.FuseTIR,
+)
 TO_THE_MACHINE = (
     X.LambdaLift,
     X.ToNonDataflow,
@@ -65,3 +73,12 @@ def test_simplifying_passes_keep_the_results_together(program: GraphProgram) -> 
         X.DeadCodeElimination(),
     ]
     keeps_results(passes, program)
+
+
+@settings(max_examples=30)
+@given(program=graph_programs())
+def test_fusion_keeps_the_results(program: GraphProgram) -> None:
+    passes = [make() for make in FUSION]
+    after = keeps_results(passes, program)
+    for each in passes[4:]:
+        assert each(after) is after
