@@ -53,6 +53,13 @@ class Trial:
         return f"{self.record.name}{self.sample.args}{self.sample.keywords or ''} ({kind})"
 
 
+def numbers_of(dims: Any) -> Any:
+    """A tuple or list with the letters of dimensions replaced by their sizes."""
+    return type(dims)(
+        SIZES[each] if isinstance(each, str) and each in SIZES else each for each in dims
+    )
+
+
 class _Writer:
     """Turns a sample into parameters and arguments."""
 
