@@ -18,6 +18,7 @@ from pellucid.relax.op.create import *  # noqa: F403
 from pellucid.relax.op.cumulative import *  # noqa: F403
 from pellucid.relax.op.index import *  # noqa: F403
 from pellucid.relax.op.join import *  # noqa: F403
+from pellucid.relax.op.layout import *  # noqa: F403
 from pellucid.relax.op.linear_algebra import *  # noqa: F403
 from pellucid.relax.op.qdq import *  # noqa: F403
 from pellucid.relax.op.random import multinomial_from_uniform
