@@ -17,7 +17,7 @@ from pellucid.ir.dtype import UNKNOWN
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.function import BaseFunc
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import IntImm, Var
+from pellucid.ir.scalar import IntImm, SizeVar, Var
 from pellucid.ir.visitor import pre_order, substitute
 from pellucid.relax.call import call_tir
 from pellucid.relax.expr import (
@@ -156,6 +156,10 @@ class _Arguments:
         if info.dtype == UNKNOWN and self.builder is None:
             self.guessed = True
             info = TensorStructInfo(info.shape, "float32")
+        for each in dims:
+            # A dimension is not negative, whether its variable says so or not.
+            if isinstance(each, Var) and each not in self.own:
+                self.own[each] = SizeVar(each.name, each.dtype)
         made = placeholder_of(info, [self.scalar(each) for each in dims], identifier(name))
         self.exprs.append(expr)
         self.tensors.append(made)

@@ -44,6 +44,9 @@ def _inside(bound: Any, extent: Any, stride: int, assume_inbound: bool, default:
     if bound is None:
         return simplify(default)
     known, total = constant(bound), constant(extent)
+    if known is not None and known < -(2**30):
+        # The way to say "down to the begin".
+        return ar.const(0 if stride > 0 else -1, "int64")
     value = bound
     if known is not None and known < 0:
         value = known + total if total is not None else extent + known

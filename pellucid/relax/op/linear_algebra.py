@@ -9,7 +9,7 @@ from typing import Any
 
 from pellucid import te, topi
 from pellucid.ir.dtype import UNKNOWN
-from pellucid.relax.expr import Call, Expr
+from pellucid.relax.expr import Call, Constant, Expr, const
 from pellucid.relax.op import rules
 from pellucid.relax.op.binary import add
 from pellucid.relax.op.inference import Dims, Inference, as_int, same, tensor_of
@@ -109,7 +109,10 @@ def _linear_reference(
 
 def _expand_linear(builder: Any, call: Call) -> Expr:
     data, weight, *bias = call.args
-    transposed = builder.emit(permute_dims(weight))
+    if isinstance(weight, Constant):
+        transposed: Expr = const(np.ascontiguousarray(weight.data.numpy().T))
+    else:
+        transposed = builder.emit(permute_dims(weight))
     product = builder.emit(matmul(data, transposed, out_dtype=call.attrs.get("out_dtype")))
     return add(product, bias[0]) if bias else product
 
