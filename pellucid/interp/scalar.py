@@ -16,6 +16,7 @@ from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.op import Op
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.support.errors import InterpreterError, UnsupportedError
+from pellucid.tir import op as intrinsics
 
 
 class ReturnValueError(Exception):
@@ -263,6 +264,9 @@ def _return(self: ScalarEvaluator, expr: Any) -> Any:
 def _is_null(self: ScalarEvaluator, expr: Any) -> Any:
     return self.eval(expr.args[0]) is None
 
+
+# The records of the intrinsics, with their NumPy meaning, are there once their package is imported.
+INTRINSICS = intrinsics.__name__
 
 _CALLS: dict[str, Callable[[ScalarEvaluator, Any], Any]] = {
     "tir.if_then_else": _if_then_else,
