@@ -155,6 +155,7 @@ from .reduction import Reduce as Reduce
 from .reduction import comm_reducer as comm_reducer
 from .schedule import Schedule as Schedule
 from .schedule import ScheduleError as ScheduleError
+from .schedule import TensorIntrin as TensorIntrin
 from .stmt import Allocate as Allocate
 from .stmt import AllocateConst as AllocateConst
 from .stmt import AssertStmt as AssertStmt

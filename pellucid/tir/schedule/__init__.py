@@ -2,6 +2,8 @@
 
 from pellucid.support.errors import ScheduleError
 from pellucid.tir.schedule.instruction import Instruction
+from pellucid.tir.schedule.intrin import TensorIntrin
+from pellucid.tir.schedule.reducers import register_reducer
 from pellucid.tir.schedule.rv import BlockRV, ExprRV, LoopRV
 from pellucid.tir.schedule.schedule import Schedule
 from pellucid.tir.schedule.trace import Trace
@@ -13,5 +15,7 @@ __all__ = [
     "LoopRV",
     "Schedule",
     "ScheduleError",
+    "TensorIntrin",
     "Trace",
+    "register_reducer",
 ]

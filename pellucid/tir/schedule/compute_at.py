@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pellucid.arith.analyzer import Analyzer
 from pellucid.arith.int_set import IntSet, hull
-from pellucid.ir.arithmetic import add, const, ge, logical_and, lt, maximum, minimum, sub
+from pellucid.ir.arithmetic import add, const, ge, logical_and, lt
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, IterVar, Range, Var
 from pellucid.ir.visitor import uses_var
@@ -14,9 +14,9 @@ from pellucid.tir.block import BlockRealize
 from pellucid.tir.buffer import BufferRegion
 from pellucid.tir.schedule.core import ScheduleCore
 from pellucid.tir.schedule.cover import (
-    certain_ranges,
     outside_analyzer,
     possible_region,
+    require_all_instances,
     require_stage_pipeline,
 )
 from pellucid.tir.schedule.edit import insert, remove, replace, statements
@@ -26,7 +26,6 @@ from pellucid.tir.schedule.rv import BlockRV, LoopRV
 from pellucid.tir.schedule.scope import (
     consumers_of,
     is_affine,
-    loop_ranges,
     producers_of,
     require_complete_or_reduction,
     require_no_output,
@@ -34,7 +33,7 @@ from pellucid.tir.schedule.scope import (
     scope_of,
     why_not_complete,
 )
-from pellucid.tir.schedule.solve import needed_values
+from pellucid.tir.schedule.solve import clipped_range, needed_values
 from pellucid.tir.schedule.tree import Spot, Tree
 from pellucid.tir.stmt import For, ForKind, Stmt
 
@@ -134,7 +133,7 @@ class ComputeAtPrimitives(ScheduleCore):
         require_stage_pipeline(scope, known)
         require_complete_or_reduction(spot)
         require_not_alone(spot)
-        _require_all_instances(spot, known)
+        require_all_instances(spot, known)
         return spot, top, outside_analyzer(known, top)
 
     def _move(
@@ -162,7 +161,7 @@ class ComputeAtPrimitives(ScheduleCore):
         moved = after.blocks[spot.block.token]
         plain = self.analyzer(name)
         if whole:
-            _require_all_instances(moved, plain)
+            require_all_instances(moved, plain)
             if why_not_complete(spot) is not None and not is_affine(moved, analyzer=plain):
                 raise Refused(
                     f"the reduction block {spot.name!r} would run some instances more than once",
@@ -200,31 +199,6 @@ def _require_finished(producer: Spot, top: Spot) -> None:
                 producer,
                 expected="a loop above all reductions of the producers",
             )
-
-
-def _require_all_instances(spot: Spot, analyzer: Analyzer) -> None:
-    """Refuse a block whose loops do not reach all of its domain."""
-    realize = spot.realize
-    region = [Range(min=value, extent=const(1, value.dtype)) for value in realize.iter_values]
-    ranges = loop_ranges(each.loop for each in spot.loops())
-    covered = certain_ranges(region, ranges, realize.predicate, analyzer)
-    for position, variable in enumerate(spot.block.iter_vars):
-        domain = variable.dom
-        assert domain is not None
-        if covered is not None:
-            box = covered[position]
-            last = sub(add(domain.min, domain.extent), 1)
-            low, high = box.min_value, box.max_value
-            if low is not None and high is not None:
-                begins = analyzer.can_prove_less_equal(low, domain.min)
-                if begins and analyzer.can_prove_greater_equal(high, last):
-                    continue
-        raise Refused(
-            f"the block {spot.name!r} cannot be shown to run all instances of its variable "
-            f"{variable.var.name!r}",
-            spot,
-            expected=f"bindings that reach all of {domain!r}",
-        )
 
 
 def _union(
@@ -292,7 +266,7 @@ def _with_loops(spot: Spot, values: dict[Var, IntSet], keep_unit: bool, analyzer
         domain = variable.dom
         assert domain is not None
         wanted = values.get(variable.var, IntSet.everything())
-        low, extent, guarded = _range_of(wanted, domain, known)
+        low, extent, guarded = clipped_range(wanted, domain, known)
         binding: PrimExpr = low
         if keep_unit or not (isinstance(extent, IntImm) and extent.value == 1):
             dtype = variable.var.dtype
@@ -312,23 +286,3 @@ def _with_loops(spot: Spot, values: dict[Var, IntSet], keep_unit: bool, analyzer
     for loop in reversed(loops):
         body = loop.replace(body=body)
     return body
-
-
-def _range_of(wanted: IntSet, domain: Range, analyzer: Analyzer) -> tuple[PrimExpr, PrimExpr, bool]:
-    """Begin and extent of the values of a variable, and whether they may leave its domain."""
-    begin, end = domain.min, analyzer.simplify(add(domain.min, sub(domain.extent, 1)))
-    low = begin if wanted.min_value is None else wanted.min_value
-    high = end if wanted.max_value is None else wanted.max_value
-    extent = analyzer.simplify(add(sub(high, low), 1))
-    if analyzer.can_prove_greater_equal(extent, domain.extent):
-        return begin, domain.extent, False
-    inside = analyzer.can_prove_greater_equal(low, begin)
-    below = analyzer.can_prove_less_equal(high, end)
-    if inside and below:
-        return low, extent, False
-    clipped_low = low if inside else maximum(low, begin)
-    clipped_high = high if below else minimum(high, end)
-    clipped = analyzer.simplify(add(sub(clipped_high, clipped_low), 1))
-    if isinstance(clipped, IntImm):
-        return analyzer.simplify(clipped_low), clipped, False
-    return low, extent, True

@@ -275,3 +275,28 @@ def _require_plain_statements(block: Block) -> None:
                 current,
                 found=type(current).__name__,
             )
+
+
+def require_all_instances(spot: Spot, analyzer: Analyzer) -> None:
+    """Refuse a block whose loops do not reach all of its domain."""
+    realize = spot.realize
+    region = [Range(min=value, extent=const(1, value.dtype)) for value in realize.iter_values]
+    ranges = loop_ranges(each.loop for each in spot.loops())
+    covered = certain_ranges(region, ranges, realize.predicate, analyzer)
+    for position, variable in enumerate(spot.block.iter_vars):
+        domain = variable.dom
+        assert domain is not None
+        if covered is not None:
+            box = covered[position]
+            last = sub(add(domain.min, domain.extent), 1)
+            low, high = box.min_value, box.max_value
+            if low is not None and high is not None:
+                begins = analyzer.can_prove_less_equal(low, domain.min)
+                if begins and analyzer.can_prove_greater_equal(high, last):
+                    continue
+        raise Refused(
+            f"the block {spot.name!r} cannot be shown to run all instances of its variable "
+            f"{variable.var.name!r}",
+            spot,
+            expected=f"bindings that reach all of {domain!r}",
+        )

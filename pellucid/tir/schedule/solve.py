@@ -17,7 +17,7 @@ from pellucid.arith.analyzer import Analyzer
 from pellucid.arith.form import is_index
 from pellucid.arith.int_set import EVERYTHING, IntSet, eval_set, simplified, union
 from pellucid.arith.iter_map import IterMapLevel, detect_iter_map, inverse_affine_iter_map
-from pellucid.ir.arithmetic import add, cast_to, const, floordiv, mul, sub
+from pellucid.ir.arithmetic import add, cast_to, const, floordiv, maximum, minimum, mul, sub
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import FloorDiv, IntImm, IterVar, Range, Var
 from pellucid.ir.visitor import uses_var
@@ -130,3 +130,25 @@ def _solved(
         return None
     values = IntSet(cast_to(var.dtype, first), cast_to(var.dtype, last))
     return var, simplified(values, analyzer)
+
+
+def clipped_range(
+    wanted: IntSet, domain: Range, analyzer: Analyzer
+) -> tuple[PrimExpr, PrimExpr, bool]:
+    """Begin and extent of the values of a variable, and whether they may leave its domain."""
+    begin, end = domain.min, analyzer.simplify(add(domain.min, sub(domain.extent, 1)))
+    low = begin if wanted.min_value is None else wanted.min_value
+    high = end if wanted.max_value is None else wanted.max_value
+    extent = analyzer.simplify(add(sub(high, low), 1))
+    if analyzer.can_prove_greater_equal(extent, domain.extent):
+        return begin, domain.extent, False
+    inside = analyzer.can_prove_greater_equal(low, begin)
+    below = analyzer.can_prove_less_equal(high, end)
+    if inside and below:
+        return low, extent, False
+    clipped_low = low if inside else maximum(low, begin)
+    clipped_high = high if below else minimum(high, end)
+    clipped = analyzer.simplify(add(sub(clipped_high, clipped_low), 1))
+    if isinstance(clipped, IntImm):
+        return analyzer.simplify(clipped_low), clipped, False
+    return low, extent, True

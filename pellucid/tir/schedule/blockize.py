@@ -1,0 +1,246 @@
+"""Making a block of the inner loops of a block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pellucid.arith.analyzer import Analyzer
+from pellucid.arith.iter_map import normalize_iter_map_to_expr
+from pellucid.arith.iter_map_divide import SubspaceDivision, subspace_divide
+from pellucid.arith.iter_map_terms import is_const
+from pellucid.ir.arithmetic import add, cast_to, const, logical_and, mul
+from pellucid.ir.prim_expr import PrimExpr
+from pellucid.ir.scalar import IterVar, Range, Var
+from pellucid.ir.structural import structural_equal
+from pellucid.ir.visitor import substitute, uses_var
+from pellucid.tir.block import Block, BlockRealize
+from pellucid.tir.buffer import Buffer
+from pellucid.tir.schedule.bindings import bind_loops
+from pellucid.tir.schedule.core import ScheduleCore
+from pellucid.tir.schedule.cover import common_place
+from pellucid.tir.schedule.edit import replace, statements
+from pellucid.tir.schedule.primitive import primitive
+from pellucid.tir.schedule.refusal import Refused
+from pellucid.tir.schedule.regions import buffers_around, with_regions
+from pellucid.tir.schedule.rv import BlockRV, BlockToken, LoopRV
+from pellucid.tir.schedule.scope import loop_ranges
+from pellucid.tir.schedule.tree import Spot
+from pellucid.tir.stmt import For, Stmt, seq
+from pellucid.tir.stmt_functor import renew_defs
+
+
+class BlockizePrimitives(ScheduleCore):
+    """`blockize`."""
+
+    @primitive
+    def blockize(
+        self, target: LoopRV | list[BlockRV | str], preserve_unit_iters: bool = True
+    ) -> BlockRV:
+        """Make a block of a loop and all that is inside, or of several blocks.
+
+            for i_0, i_1 in T.grid(4, 8):              for i_0 in range(4):
+                with T.block("B"):                         with T.block("B_o"):
+                    vi = T.axis.spatial(32,                    vi_o = T.axis.spatial(4, i_0)
+                        i_0 * 8 + i_1)          →              for i_1 in range(8):
+                                                                   with T.block("B"):
+                                                                       vi_i = T.axis.spatial(8, i_1)
+
+        Each iteration variable becomes an outer one `…_o` and an inner one `…_i`; parts of one
+        value are left out, outer ones only without `preserve_unit_iters`. Where a reduction is left
+        outside, its init goes to the outer block. Blocks that are given as a list must be all that
+        is in the closest loop around them. Gives the outer block.
+
+        Conditions: exactly one block is below a loop that is given; the bindings are affine and can
+        be divided between outer and inner loops; bounds of inner loops do not depend on outer ones;
+        several blocks divide their variables at the same outer loops.
+        """
+        if isinstance(target, LoopRV):
+            spots, name = [_only_block(self.loop(target))], self.name_of(target)
+            inner = [spots[0].loops_from(self.loop(target))]
+            node: Stmt = self.loop(target).loop
+        else:
+            spots, name = [self.block(each) for each in target], self.name_of(target[0])
+            inner, node = _below_common_place(spots)
+        func = self.tree(name).func
+        parts = [
+            _divide(spot, loops, self.analyzer(name))
+            for spot, loops in zip(spots, inner, strict=True)
+        ]
+        outer = _Outer(preserve_unit_iters)
+        table: dict[Block | BlockRealize, Block | BlockRealize] = {}
+        inits: list[Stmt] = []
+        for spot, loops, part in zip(spots, inner, parts, strict=True):
+            realize = _inner_realize(spot, part, outer, buffers_around(func, spot))
+            lifted = outer.reduces and spot.block.init is not None
+            if lifted:
+                inits.append(_init_nest(realize, loops))
+                bare = with_regions(realize.block.replace(init=None), buffers_around(func, spot))
+                realize = realize.replace(block=bare)
+            table[spot.realize] = realize
+        body = replace(node, table)
+        token = BlockToken()
+        block = Block(
+            outer.iter_vars,
+            (),
+            (),
+            "_".join(each.name for each in spots) + "_o",
+            body,
+            seq(*inits) if inits else None,
+            token=token,
+        )
+        block = with_regions(block, buffers_around(func, spots[0]))
+        new = BlockRealize(outer.values, outer.predicate, block)
+        self.commit(name, replace(func.body, {node: new}))
+        return self.new_block(name, token, block.name_hint)
+
+
+def _only_block(loop: Spot) -> Spot:
+    blocks = loop.blocks()
+    if len(blocks) != 1:
+        raise Refused(
+            f"there is not exactly one block below the loop {loop.name!r}",
+            loop,
+            found=", ".join(each.name for each in blocks),
+        )
+    return blocks[0]
+
+
+def _below_common_place(spots: Sequence[Spot]) -> tuple[list[list[Spot]], Stmt]:
+    """The loops below the closest loop or block around all, and the statement that holds them."""
+    if not spots:
+        raise Refused("there are no blocks")
+    place = next(spots[0].above())
+    for each in spots[1:]:
+        place = place if each.is_below(place) else common_place(place, each)
+    inner: list[list[Spot]] = []
+    for spot in spots:
+        loops: list[Spot] = []
+        for each in spot.above():
+            if each is place:
+                break
+            if not each.is_loop:
+                raise Refused(f"the block {spot.name!r} is inside another block", spot)
+            loops.append(each)
+        inner.append(loops[::-1])
+    body = place.loop.body if place.is_loop else place.block.body
+    if [id(each) for each in place.blocks()] != [id(each) for each in spots]:
+        raise Refused(
+            f"the blocks are not all that is inside {place.name!r}",
+            place,
+            expected=", ".join(each.name for each in place.blocks()),
+            found=", ".join(each.name for each in spots),
+        )
+    if len(statements(body)) == 1 and len(spots) == 1:
+        return inner, statements(body)[0]
+    return inner, body
+
+
+def _divide(spot: Spot, inner: Sequence[Spot], analyzer: Analyzer) -> SubspaceDivision:
+    loops = [each.loop for each in spot.loops()]
+    own = {each.loop.loop_var for each in inner}
+    outer = {each.loop_var for each in loops} - own
+    for each in inner:
+        for bound in (each.loop.min, each.loop.extent):
+            if uses_var(bound, outer.__contains__):
+                raise Refused(
+                    f"the bounds of the loop {each.name!r} depend on a loop outside",
+                    each,
+                    found=repr(bound),
+                )
+    found = subspace_divide(
+        spot.realize.iter_values,
+        loop_ranges(loops),
+        own,
+        spot.realize.predicate,
+        simplify_trivial_iterators=False,
+        analyzer=bind_loops(analyzer, loop_ranges(loops), unit=False),
+    )
+    if found.errors:
+        raise Refused(
+            f"the bindings of the block {spot.name!r} cannot be divided into outer and inner loops",
+            spot,
+            found=found.errors[0],
+        )
+    return found
+
+
+@dataclass
+class _Outer:
+    """The iteration variables of the new block, found while its blocks are divided."""
+
+    keep_unit: bool
+    iter_vars: list[IterVar] = field(default_factory=list[IterVar])
+    values: list[PrimExpr] = field(default_factory=list[PrimExpr])
+    predicate: PrimExpr = field(default_factory=lambda: const(True))
+    reduces: bool = False
+
+    def add(self, variable: IterVar, value: PrimExpr, extent: PrimExpr) -> PrimExpr:
+        """The outer part of a variable: one of the block's variables, the same for equal values."""
+        dtype = variable.var.dtype
+        if is_const(extent, 1) and not self.keep_unit:
+            return value
+        for old, known in zip(self.iter_vars, self.values, strict=True):
+            same_kind = old.iter_type == variable.iter_type
+            if same_kind and structural_equal(known, value) and not is_const(extent, 1):
+                return old.var
+        if variable.iter_type != IterVar.DataPar and not is_const(extent, 1):
+            self.reduces = True
+        var = Var(f"{variable.var.name}_o", dtype)
+        domain = Range(min=const(0, dtype), extent=cast_to(dtype, extent))
+        self.iter_vars.append(IterVar(domain, var, variable.iter_type))
+        self.values.append(value)
+        return var
+
+
+def _inner_realize(
+    spot: Spot, part: SubspaceDivision, outer: _Outer, buffers: dict[Var, Buffer]
+) -> BlockRealize:
+    """The block over the inner parts of its variables."""
+    old = spot.block
+    iter_vars: list[IterVar] = []
+    values: list[PrimExpr] = []
+    table: dict[Var, PrimExpr] = {}
+    for variable, each in zip(old.iter_vars, part.indices, strict=True):
+        dtype = variable.var.dtype
+        high = cast_to(dtype, normalize_iter_map_to_expr(each.outer))
+        low = cast_to(dtype, normalize_iter_map_to_expr(each.inner))
+        place = outer.add(variable, high, each.outer.extent)
+        if is_const(each.inner.extent, 1):
+            table[variable.var] = place
+            continue
+        var = Var(f"{variable.var.name}_i", dtype)
+        extent = cast_to(dtype, each.inner.extent)
+        domain = Range(min=const(0, dtype), extent=extent)
+        iter_vars.append(IterVar(domain, var, variable.iter_type))
+        values.append(low)
+        whole = is_const(each.outer.extent, 1) and is_const(high, 0)
+        table[variable.var] = var if whole else add(mul(place, extent), var)
+    outer.predicate = _joined(outer.predicate, part.outer_predicate)
+    block = substitute(old.replace(iter_vars=iter_vars), table)
+    return BlockRealize(values, part.inner_predicate, with_regions(block, buffers))
+
+
+def _joined(known: PrimExpr, other: PrimExpr) -> PrimExpr:
+    return known if structural_equal(known, other) else logical_and(known, other)
+
+
+def _init_nest(realize: BlockRealize, inner: Sequence[Spot]) -> Stmt:
+    """The init as a block of its own, over the inner loops that move data-parallel variables."""
+    block = realize.block
+    assert block.init is not None
+    kept = [
+        (v, value)
+        for v, value in zip(block.iter_vars, realize.iter_values, strict=True)
+        if v.iter_type == IterVar.DataPar
+    ]
+    loops: list[For] = [
+        each.loop
+        for each in inner
+        if any(uses_var(value, {each.loop.loop_var}.__contains__) for _, value in kept)
+    ]
+    init = Block([v for v, _ in kept], (), block.writes, f"{block.name_hint}_init", block.init)
+    body: Stmt = BlockRealize([value for _, value in kept], const(True), init)
+    for each in reversed(loops):
+        body = each.replace(body=body)
+    return renew_defs(body)
