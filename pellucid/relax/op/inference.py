@@ -13,7 +13,7 @@ from typing import Any, cast
 from pellucid.arith.analyzer import Analyzer
 from pellucid.ir.dtype import UNKNOWN, DataType
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import IntImm
+from pellucid.ir.scalar import IntImm, Var
 from pellucid.relax.base_check import prove_equal
 from pellucid.relax.expr import Call, Expr, PrimValue, ShapeExpr, Tuple
 from pellucid.relax.struct_info import (
@@ -25,6 +25,7 @@ from pellucid.relax.struct_info import (
     TupleStructInfo,
     shape_value,
 )
+from pellucid.relax.symbolic import tir_vars_in_expr
 from pellucid.relax.te_call import known_dims, result_infos
 from pellucid.support.errors import TypeMismatchError
 
@@ -291,9 +292,14 @@ def as_int(value: Any) -> int | None:
 
 
 def simplified(value: Any) -> PrimExpr:
-    """A dimension in its simplest form."""
+    """A dimension in its simplest form; symbolic variables are not negative."""
     expr = shape_value(value)
-    return expr if isinstance(expr, IntImm) else Analyzer().simplify(expr)
+    if isinstance(expr, IntImm | Var):
+        return expr
+    analyzer = Analyzer()
+    for each in tir_vars_in_expr(expr):
+        analyzer.mark_global_non_neg_value(each)
+    return analyzer.simplify(expr)
 
 
 def product(dims: Iterable[Any]) -> PrimExpr:
