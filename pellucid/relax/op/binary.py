@@ -63,7 +63,12 @@ def _integers(dtype: str = "int32", low: int = 1) -> list[Sample]:
     return [case(t("n", 3, dtype=dtype), t(3, dtype=dtype, low=low))]
 
 
-_ANY = [*_shapes(), *_integers(), case(t(4, dtype="float64"), t(4, dtype="float64"))]
+_ANY = [
+    *_shapes(),
+    *_integers(),
+    case(t(4, dtype="float64"), t(4, dtype="float64")),
+    case(t("n", 3, dtype="bfloat16"), t(3, dtype="bfloat16")),
+]
 _NONZERO = [
     *_shapes(low=0.5, high=3.0),
     *_integers(),

@@ -74,6 +74,7 @@ def _matmul_reference(x1: Any, x2: Any, out_dtype: str | None) -> Any:
         case(t("n", 2, 3), t(3)),
         case(t(2, 3, dtype="float16"), t(3, 2, dtype="float16"), out_dtype="float32"),
         case(t(2, 3, dtype="int8"), t(3, 2, dtype="int8"), out_dtype="int32"),
+        case(t(2, 3, dtype="bfloat16"), t(3, 2, dtype="bfloat16"), out_dtype="float32"),
     ],
     tolerance="reduction",
 )

@@ -74,6 +74,7 @@ def _shape_at_run_time(builder: Any, call: Call) -> Expr:
     numpy=_np_to_shape,
     samples=[case(t(values=[2, 3, 4], dtype="int64"))],
     legalize=_shape_at_run_time,
+    attributes={"FDataDependent": True},
 )
 def tensor_to_shape(x: Tensor) -> Any:
     """The elements of a vector of int64 as a shape; match_cast names its dimensions."""

@@ -159,7 +159,10 @@ def _np_erf(x: Any) -> Any:
     return np.array([math.erf(each) for each in wide.flat]).reshape(x.shape).astype(x.dtype)
 
 
-exp = _unary("exp", np.exp, elementwise.exp, "e to the power of every element.")
+exp = _unary(
+    "exp", np.exp, elementwise.exp, "e to the power of every element.",
+    [*_floats(), case(t(2, 3, dtype="bfloat16")), case(t(3, dtype="float8_e4m3fn"))],
+)  # fmt: skip
 exp2 = _unary("exp2", np.exp2, _made("exp2", tir.exp2), "2 to the power of every element.")
 expm1 = _unary("expm1", np.expm1, _made("expm1", tir.expm1), "exp(x) - 1, accurate near zero.")
 log = _unary("log", np.log, elementwise.log, "The natural logarithm; NaN below zero.", _floats(0.1))

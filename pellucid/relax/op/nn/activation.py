@@ -264,6 +264,7 @@ _ALONG = [
     case(t("n", 4)),
     case(t(2, "m", 3), axis=1),
     case(t(3, dtype="float16")),
+    case(t(2, 4, dtype="bfloat16")),
     case(t(values=[[1000.0, 0.0], [-1000.0, 0.0]])),
 ]
 
