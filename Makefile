@@ -23,7 +23,7 @@ demo: $(VENV)/.installed-demo ## compile a trained classifier and run it on real
 	@$(BIN)/pellucid demo --out $(OUT)
 
 test: $(VENV)/.installed-dev ## run the test-suite
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests
 
 lint: $(VENV)/.installed-dev ## check style, formatting, types and layers
 	@$(BIN)/ruff check .
@@ -37,7 +37,7 @@ format: $(VENV)/.installed-dev ## put every file in the house format
 
 fuzz: $(VENV)/.installed-dev ## run the same laws with EXAMPLES=n programs each (default 100000)
 	@echo "EXAMPLES=$(EXAMPLES) SEED=$(SEED)"
-	@$(BIN)/python -m pytest tests/fuzz -n $(WORKERS) --dist loadgroup --law-examples $(EXAMPLES) \
+	@$(BIN)/python -m pytest tests/fuzz -n $(WORKERS) --dist loadfile --law-examples $(EXAMPLES) \
 		--hypothesis-seed $(SEED)
 
 bench-spine: $(VENV)/.installed-dev ## measure import, build, node and call costs

@@ -9,7 +9,6 @@ import math
 import random
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,7 +40,6 @@ from pellucid.ir.visitor import pre_order
 from tests.fuzz.coverage import Coverage
 
 # The laws share what they note, so one process runs them all.
-pytestmark = pytest.mark.xdist_group("arith-laws")
 # Rules about vectors: `tests/unit/arith` tries them.
 VECTORS = ("broadcasts", "ramp", "ramps")
 U, J, X, Y = Var("i"), Var("j"), Var("x"), Var("y")

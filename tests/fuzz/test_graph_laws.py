@@ -6,7 +6,6 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 
 import pellucid
@@ -18,8 +17,6 @@ from pellucid.script import from_source
 from pellucid.testing.strategies.graphs import GraphProgram, graph_programs, register_library
 from pellucid.testing.tolerance import assert_agree
 from tests.fuzz.coverage import Coverage
-
-pytestmark = pytest.mark.xdist_group("graph-laws")
 
 WANTED = {
     *("Function", "SeqExpr", "BindingBlock", "DataflowBlock", "VarBinding", "MatchCast", "If"),

@@ -7,7 +7,6 @@ from __future__ import annotations
 from copy import deepcopy
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 
 import pellucid
@@ -20,8 +19,6 @@ from pellucid.testing.strategies.loops import LoopProgram, features, loop_progra
 from pellucid.testing.strategies.scalars import DTYPES
 from pellucid.testing.tolerance import assert_agree
 from tests.fuzz.coverage import Coverage
-
-pytestmark = pytest.mark.xdist_group("loop-laws")
 
 STATEMENTS = {
     "For",

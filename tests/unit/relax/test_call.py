@@ -112,8 +112,8 @@ def test_outputs_are_struct_infos() -> None:
 
 
 def test_what_is_not_here_yet() -> None:
-    with pytest.raises(UnsupportedError, match=r"pellucid\.relax\.dpl"):
-        relax.__getattr__("dpl")
+    with pytest.raises(UnsupportedError, match=r"pellucid\.relax\.training"):
+        relax.__getattr__("training")
     with pytest.raises(AttributeError):
         relax.__getattr__("no_such_name")
 
