@@ -24,7 +24,8 @@ index >= 64) are pointers to a 24-byte header, followed by the fields of their k
   each name in `Signature.symbols()` that no scalar parameter binds, in that order. Strides that are
   not compact are such names too. It returns 0, or non-zero with an error raised (a failed
   assertion, no memory, a packed function that raised).
-  A function that returns a number takes one more argument, the last: a `ptr` to a `TVMFFIAny`, where
+  A function that returns a number takes one more argument, the last: a `ptr` to a `TVMFFIAny`,
+  where
   it leaves the number; its packed entry leaves it in `result`.
 - Written tensors must not share memory with other tensors unless the function has `tir.noalias`
   False: the packed entry raises `RUN_ERROR` with a message otherwise, `pellucid_raw_f` trusts.

@@ -74,7 +74,7 @@ def _unknown_kind(spec: Spec) -> str | None:
 
 
 def native_functions(graphs: Mapping[str, GraphPlan]) -> dict[str, str | None]:
-    """For each graph function why it is not native, or None: a function is, when all it calls are."""
+    """For each graph function why it is not native, or None; it is when all that it calls are."""
     native = set(graphs)
     reasons: dict[str, str | None] = {}
     while True:
