@@ -229,7 +229,7 @@ def _folded(
     x: Number,
     y: Number,
 ) -> PrimExpr:
-    """The constant that `node` of two constants is, or the node where that cannot be told exactly."""
+    """The constant that `node` of two constants is, or the node where that is not exact."""
     constant = _fold(a.dtype, function, x, y)
     return node(a, b) if constant is None else constant
 
