@@ -12,7 +12,7 @@ from pellucid.ir.scalar import IntImm, IterVar, Range, Var
 from pellucid.ir.visitor import uses_var
 from pellucid.tir.block import BlockRealize
 from pellucid.tir.buffer import BufferRegion
-from pellucid.tir.schedule.core import ScheduleCore
+from pellucid.tir.schedule.core import INLINE
 from pellucid.tir.schedule.cover import (
     outside_analyzer,
     possible_region,
@@ -20,6 +20,7 @@ from pellucid.tir.schedule.cover import (
     require_stage_pipeline,
 )
 from pellucid.tir.schedule.edit import insert, remove, replace, statements
+from pellucid.tir.schedule.inline import InlinePrimitives
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import BlockRV, LoopRV
@@ -38,7 +39,7 @@ from pellucid.tir.schedule.tree import Spot, Tree
 from pellucid.tir.stmt import For, ForKind, Stmt
 
 
-class ComputeAtPrimitives(ScheduleCore):
+class ComputeAtPrimitives(InlinePrimitives):
     """`compute_at` and `reverse_compute_at`."""
 
     @primitive
@@ -67,6 +68,11 @@ class ComputeAtPrimitives(ScheduleCore):
         only one; all its consumers are below the loop; it runs all instances of its domain; in the
         end the scope is a stage pipeline again.
         """
+        mark = self.mark_of(loop)
+        if mark is not None:
+            if mark == INLINE:
+                self.inline_block(block)
+            return
         spot, top, analyzer = self._start(block, loop)
         require_no_output(spot)
         consumers = consumers_of(spot)
@@ -101,6 +107,11 @@ class ComputeAtPrimitives(ScheduleCore):
         output block; the loop and those around it move no reduction variable of a producer; in the
         end the block still runs all its instances, and a reduction block each of them once.
         """
+        mark = self.mark_of(loop)
+        if mark is not None:
+            if mark == INLINE:
+                self.reverse_inline_block(block)
+            return
         spot, top, analyzer = self._start(block, loop)
         producers = producers_of(spot)
         _require_below(spot, top, producers, "producer")

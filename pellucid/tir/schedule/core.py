@@ -30,6 +30,9 @@ from pellucid.tir.schedule.tree import Spot, Tree, with_tokens
 from pellucid.tir.stmt import Stmt
 
 IS_SCHEDULED = "tir.is_scheduled"
+# What a drawn place may be instead of a loop: into the consumers, or where the block is.
+INLINE = "inline"
+ROOT = "root"
 RENDER_LEVELS = ("detail", "fast", "none")
 DEBUG_MASKS = ("none", "all", "verify-sref-tree", "verify-cached-flags")
 VALIDATIONS = (None, "test")
@@ -131,6 +134,12 @@ class ScheduleCore:
             raise Refused(
                 "this is no loop", expected="a LoopRV, as get_loops gives", found=repr(reference)
             )
+        if self.mark_of(reference) is not None:
+            raise Refused(
+                "this place is no loop",
+                found=str(self.mark_of(reference)),
+                cure="only compute_at and reverse_compute_at take it",
+            )
         name, var = self._known(reference, "loop")
         self._looking_at = name
         found = self.tree(name).loops.get(var)
@@ -190,6 +199,17 @@ class ScheduleCore:
         reference = LoopRV(var.name)
         self._symbols[reference] = (name, var)
         return reference
+
+    def new_mark(self, mark: str) -> LoopRV:
+        """A reference to `INLINE` or `ROOT` in place of a loop."""
+        reference = LoopRV(mark)
+        self._symbols[reference] = mark
+        return reference
+
+    def mark_of(self, reference: LoopRV) -> str | None:
+        """`INLINE` or `ROOT` where a reference means that, None for a loop."""
+        found = self._symbols.get(reference)
+        return found if isinstance(found, str) else None
 
     def new_block(self, name: str, token: BlockToken, hint: str = "block") -> BlockRV:
         """A reference to a block."""

@@ -54,6 +54,10 @@ class InlinePrimitives(ScheduleCore):
         indices are the iteration variables, each once, or a bijective affine map of them; the
         buffer is used by loads and regions only, not through pointers or views.
         """
+        self.inline_block(block)
+
+    def inline_block(self, block: BlockRV | str) -> None:
+        """See `compute_inline`."""
         spot = self.block(block)
         name = self.name_of(block)
         analyzer = self.analyzer(name)
@@ -87,6 +91,10 @@ class InlinePrimitives(ScheduleCore):
         block stores it (possibly under an `if`), which is no output block; the scope is a stage
         pipeline.
         """
+        self.reverse_inline_block(block)
+
+    def reverse_inline_block(self, block: BlockRV | str) -> None:
+        """See `reverse_compute_inline`."""
         spot = self.block(block)
         name = self.name_of(block)
         analyzer = self.analyzer(name)

@@ -92,7 +92,7 @@ class LayoutPrimitives(ScheduleCore):
             data_alignment=target.data_alignment,
             axis_separators=[const(each) for each in separators],
         )
-        moved = _relaid(func, target, new, layout, analyzer)
+        moved = relaid(func, target, new, layout, analyzer)
         if value is not None and sums is not None and written:
             moved = _with_padding(moved, spot, target, new, layout, sums, value)
         self.commit(name, moved)
@@ -148,7 +148,7 @@ class LayoutPrimitives(ScheduleCore):
             data=target.data.fresh(), axis_separators=[const(each) for each in separators]
         )
         identity = IndexMap.from_func(lambda *i: list(i), rank, index_dtype="int32")
-        self.commit(name, _relaid(func, target, new, identity, self.analyzer(name)))
+        self.commit(name, relaid(func, target, new, identity, self.analyzer(name)))
 
 
 def _require_relayable(func: PrimFunc, buffer: Buffer, spot: Spot) -> None:
@@ -161,8 +161,8 @@ def _require_relayable(func: PrimFunc, buffer: Buffer, spot: Spot) -> None:
         raise Refused(
             f"the buffer {buffer.name!r} is neither a parameter nor allocated by a block", spot
         )
-    if buffer.strides or buffer.axis_separators:
-        raise Refused(f"the buffer {buffer.name!r} has a layout of its own", spot)
+    if buffer.strides:
+        raise Refused(f"the buffer {buffer.name!r} has strides", spot)
     finder = [each for each in pre_order(func.body) if isinstance(each, MatchBufferRegion)]
     if any(each.source.buffer is buffer for each in finder):
         raise Refused(f"the buffer {buffer.name!r} has views", spot)
@@ -276,7 +276,7 @@ def _cast(index: PrimExpr, like: Var) -> PrimExpr:
     return index if index.dtype == like.dtype else index.astype(str(like.dtype))
 
 
-def _relaid(
+def relaid(
     func: PrimFunc, old: Buffer, new: Buffer, layout: IndexMap, analyzer: Analyzer
 ) -> PrimFunc:
     """The function with one buffer in another layout."""

@@ -13,6 +13,10 @@ from pellucid.tir.function import PrimFunc
 from pellucid.tir.functor import StmtExprMutator
 from pellucid.tir.schedule.tree import Spot
 
+# Annotations that list the positions of regions that were written down by hand.
+EXPLICIT_READS = "explicit_read_region"
+EXPLICIT_WRITES = "explicit_write_region"
+
 
 def buffers_around(func: PrimFunc, spot: Spot) -> dict[Var, Buffer]:
     """The buffers that are known at a block, by their pointers."""
@@ -25,19 +29,39 @@ def buffers_around(func: PrimFunc, spot: Spot) -> dict[Var, Buffer]:
 
 
 def with_regions(block: Block, buffers: Mapping[Var, Buffer]) -> Block:
-    """The block with its regions found out again; those behind pointers stay as declared."""
+    """The block with its regions found out again.
+
+    Those behind pointers, and those written down by hand, stay as declared.
+    """
     reads, writes, opaque = detect_access(block, buffers)
     hidden = set(opaque)
-    return block.replace(
-        reads=_merged(reads, block.reads, hidden), writes=_merged(writes, block.writes, hidden)
-    )
+    changes: dict[str, Any] = {}
+    annotations = block.annotations
+    for field, key, found, declared in (
+        ("reads", EXPLICIT_READS, reads, block.reads),
+        ("writes", EXPLICIT_WRITES, writes, block.writes),
+    ):
+        positions: tuple[int, ...] = tuple(annotations.get(key, ()))
+        touched = {each.buffer for each in found} | hidden
+        by_hand = {declared[k].buffer for k in positions if k < len(declared)} & touched
+        merged = _merged(found, declared, hidden | by_hand)
+        changes[field] = merged
+        if positions:
+            kept = [k for k, each in enumerate(merged) if each.buffer in by_hand]
+            annotations = annotations.updated({key: kept})
+    return block.replace(annotations=annotations, **changes)
 
 
 def _merged(
     found: list[BufferRegion], declared: tuple[BufferRegion, ...], hidden: set[Buffer]
 ) -> list[BufferRegion]:
-    kept = [each for each in declared if each.buffer in hidden]
-    return [each for each in found if each.buffer not in hidden] + kept
+    kept = {each.buffer: each for each in declared if each.buffer in hidden}
+    result = [
+        kept.pop(each.buffer, each)
+        for each in found
+        if each.buffer not in hidden or each.buffer in kept
+    ]
+    return result + list(kept.values())
 
 
 class BlockRewriter(StmtExprMutator):

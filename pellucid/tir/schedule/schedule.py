@@ -12,19 +12,23 @@ from pellucid.ir import hooks
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.schedule.annotate import AnnotationPrimitives
 from pellucid.tir.schedule.block_layout import BlockLayoutPrimitives
+from pellucid.tir.schedule.buffer_access import BufferAccessPrimitives
 from pellucid.tir.schedule.cache import CachePrimitives
 from pellucid.tir.schedule.cache_more import MoreCachePrimitives
 from pellucid.tir.schedule.compute_at import ComputeAtPrimitives
 from pellucid.tir.schedule.decompose import DecomposePrimitives
-from pellucid.tir.schedule.inline import InlinePrimitives
+from pellucid.tir.schedule.decompose_padding import DecomposePaddingPrimitives
 from pellucid.tir.schedule.kinds import LoopKindPrimitives
 from pellucid.tir.schedule.layout import LayoutPrimitives
 from pellucid.tir.schedule.lookup import LookupPrimitives
 from pellucid.tir.schedule.merge_partition import MergePartitionPrimitives
+from pellucid.tir.schedule.pad_einsum import PadEinsumPrimitives
 from pellucid.tir.schedule.read_at import ReadAtPrimitives
 from pellucid.tir.schedule.reindex import ReindexPrimitives
 from pellucid.tir.schedule.reorder import ReorderPrimitives
 from pellucid.tir.schedule.rfactor import RFactorPrimitives
+from pellucid.tir.schedule.rolling_buffer import RollingBufferPrimitives
+from pellucid.tir.schedule.sampling import SamplingPrimitives
 from pellucid.tir.schedule.show import changed_parts
 from pellucid.tir.schedule.split_fuse import SplitFusePrimitives
 from pellucid.tir.schedule.storage import StoragePrimitives
@@ -38,7 +42,6 @@ class Schedule(
     MergePartitionPrimitives,
     LoopKindPrimitives,
     AnnotationPrimitives,
-    InlinePrimitives,
     ComputeAtPrimitives,
     DecomposePrimitives,
     RFactorPrimitives,
@@ -48,6 +51,11 @@ class Schedule(
     TensorizePrimitives,
     LayoutPrimitives,
     BlockLayoutPrimitives,
+    PadEinsumPrimitives,
+    DecomposePaddingPrimitives,
+    RollingBufferPrimitives,
+    BufferAccessPrimitives,
+    SamplingPrimitives,
     ReindexPrimitives,
     StoragePrimitives,
 ):

@@ -172,7 +172,7 @@ class _Matcher:
 
     def match_fields(self, left: Any, right: Any) -> None:
         """Any other node: the same class, equal data, matching children."""
-        kind: type[Node] = type(right)
+        kind = cast("type[Node]", type(right))
         if type(left) is not kind:
             raise _MismatchError(left, right)
         for field in fields_of(kind):
