@@ -351,7 +351,20 @@ def why_not_lowered(call: Call) -> str | None:
         reason = _unknown(each, each.struct_info_)
         if reason is not None:
             return reason
+    if _has_unknown_shape(call.struct_info_):
+        # Computing on would read by clamped indices, and give a value where an error is due.
+        return (
+            "the shape of its result is unknown, since extents that have to agree cannot be "
+            "proved equal; R.match_cast gives them one name, and checks it when the program runs"
+        )
     return None
+
+
+def _has_unknown_shape(info: StructInfo | None) -> bool:
+    """Whether a tensor's extents are missing in an inferred info."""
+    if isinstance(info, TupleStructInfo):
+        return any(_has_unknown_shape(each) for each in info.fields)
+    return isinstance(info, TensorStructInfo) and known_dims(info) is None
 
 
 def _unknown(value: Expr, info: StructInfo | None) -> str | None:
