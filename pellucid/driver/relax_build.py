@@ -14,6 +14,7 @@ from typing import Any
 
 from pellucid.codegen.llvm.compile import compile_module
 from pellucid.codegen.llvm.graph import Surroundings, emit_graph, native_functions
+from pellucid.codegen.llvm.graph_values import pointer_table
 from pellucid.codegen.llvm.text import Module
 from pellucid.codegen.plan import Constants, build_plan
 from pellucid.driver.build import build_kernels, sources, target_info
@@ -85,15 +86,8 @@ def _emit(
     """Emit every plan that can be native; the others stay as they are."""
     reasons = native_functions(plans)
     native = any(reason is None for reason in reasons.values())
-    if native and around.constants and not module.has_global(abi.CONSTANTS_SYMBOL):
-        module.global_value(
-            abi.CONSTANTS_SYMBOL,
-            f"[{len(around.constants)} x ptr]",
-            "zeroinitializer",
-            align=8,
-            constant=False,
-            linkage="",
-        )
+    if native and around.constants:
+        pointer_table(module, abi.CONSTANTS_SYMBOL, len(around.constants))
     return {
         name: emit_graph(module, plan, around) if reasons[name] is None else plan
         for name, plan in plans.items()

@@ -33,6 +33,7 @@ from pellucid.codegen.llvm.graph_values import (
     Tuple,
     at,
     declare,
+    pointer_table,
 )
 from pellucid.codegen.llvm.text import Module
 from pellucid.codegen.llvm.types import register_type
@@ -146,10 +147,7 @@ class GraphEmitter(GraphBranches):
         """The table of packed functions that the runtime fills in."""
         if self.packed:
             name = abi.PACKED_HANDLES_PREFIX + self.graph.name
-            kind = f"[{len(self.packed)} x ptr]"
-            self.module.global_value(
-                name, kind, "zeroinitializer", align=8, constant=False, linkage=""
-            )
+            pointer_table(self.module, name, len(self.packed))
 
     def step(self, step: Step) -> None:
         """Emit one step."""
@@ -224,17 +222,7 @@ def _last_uses(graph: GraphPlan) -> dict[int, list[int]]:
 
 def _const(self: GraphEmitter, step: plan.Const) -> None:
     f = self.f
-    if not self.module.has_global(abi.CONSTANTS_SYMBOL):
-        kind = f"[{len(self.around.constants)} x ptr]"
-        self.module.global_value(
-            abi.CONSTANTS_SYMBOL,
-            kind,
-            "zeroinitializer",
-            align=8,
-            constant=False,
-            linkage="",
-        )
-    table = Value("ptr", f"@{abi.CONSTANTS_SYMBOL}")
+    table = pointer_table(self.module, abi.CONSTANTS_SYMBOL, len(self.around.constants))
     pointer = f.load("ptr", at(f, table, 8 * step.index), 8)
     data = f.load("ptr", at(f, pointer, abi.OBJECT_HEADER + abi.DL_DATA), 8)
     dtype, shape = self.around.constants[step.index]

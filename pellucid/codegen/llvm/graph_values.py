@@ -126,6 +126,14 @@ def release_function(module: Module) -> str:
     return name
 
 
+def pointer_table(module: Module, name: str, count: int) -> Value:
+    """The address of an exported table of pointers that the runtime fills in, declared once."""
+    if not module.has_global(name):
+        kind = f"[{count} x ptr]"
+        module.global_value(name, kind, "zeroinitializer", align=8, constant=False, linkage="")
+    return Value("ptr", f"@{name}")
+
+
 def at(f: Function, pointer: Value, offset: int) -> Value:
     """The address `offset` bytes after `pointer`."""
     return pointer if offset == 0 else f.gep("i8", pointer, offset)

@@ -13,7 +13,7 @@ from pellucid.codegen.llvm.emit_failure import fail
 from pellucid.codegen.llvm.emit_parallel import KernelEmitter
 from pellucid.codegen.llvm.emit_state import Shared
 from pellucid.codegen.llvm.entry import EntryChecks, ScalarArgument, TensorArgument
-from pellucid.codegen.llvm.graph_values import declare
+from pellucid.codegen.llvm.graph_values import declare, pointer_table
 from pellucid.codegen.llvm.kernel_signature import KernelNames, kernel_signature
 from pellucid.codegen.llvm.overlap import refuse_overlaps
 from pellucid.codegen.llvm.text import Module
@@ -37,15 +37,7 @@ def emit_kernel(
         shared.return_dtype = signature.result.dtype
     _body(shared, func, signature, names)
     if shared.packed:
-        count = len(shared.packed)
-        module.global_value(
-            f"{abi.PACKED_HANDLES_PREFIX}{name}",
-            f"[{count} x ptr]",
-            "zeroinitializer",
-            align=8,
-            constant=False,
-            linkage="",
-        )
+        pointer_table(module, f"{abi.PACKED_HANDLES_PREFIX}{name}", len(shared.packed))
     entry = f"{abi.ENTRY_PREFIX}{symbol}"
     _entry(shared, signature, entry, apart=bool(func.attrs.get("tir.noalias", True)))
     return Kernel(name, signature, entry, tuple(shared.packed))

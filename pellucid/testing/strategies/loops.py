@@ -142,9 +142,8 @@ def _iters(build: _Build, loops: list[tuple[Any, ...]], kind: int) -> tuple[list
     return iters, variables
 
 
-def _block(build: _Build, iters: Any, body: Stmt, target: Buffer, **more: Any) -> Block:
+def _block(build: _Build, iters: Any, body: Stmt, **more: Any) -> Block:
     """A block with reads and writes left to be inferred."""
-    del target
     annotations = {"tir.script_parsing_detect_access": 3}
     return Block(iters, [], [], build.name("b"), body, annotations=annotations, **more)
 
@@ -178,7 +177,7 @@ def _elementwise(build: _Build, target: Buffer) -> Stmt:
     if build.draw(st.integers(0, 3)) == 0 and not build.scalars:
         plain = {iter_.var: loop[0] for iter_, loop in zip(iters, loops, strict=True)}
         return _nest(loops, _substituted(store, plain))
-    block = _block(build, iters, store, target)
+    block = _block(build, iters, store)
     return _split(build, loops, block)
 
 
@@ -223,7 +222,7 @@ def _reduction(build: _Build, target: Buffer) -> Stmt:
     node = build.draw(st.sampled_from([ir.Add, ir.Min, ir.Max]))
     body = tir.BufferStore(target, node(old, value), indices)
     init = tir.BufferStore(target, constant(build.draw, target.dtype), indices)
-    block = _block(build, [*iters, *extra], body, target, init=init)
+    block = _block(build, [*iters, *extra], body, init=init)
     order = [*loops, *inner]
     if build.draw(st.booleans()) and all(kind == "serial" for *_, kind in loops):
         order = [*inner, *loops]
@@ -251,7 +250,7 @@ def _scan(build: _Build, target: Buffer) -> Stmt:
     step = ir.Call(
         target.dtype, "tir.if_then_else", [ir.GT(first, ar.const(0, first.dtype)), running, start]
     )
-    block = _block(build, iters, tir.BufferStore(target, step, indices), target)
+    block = _block(build, iters, tir.BufferStore(target, step, indices))
     return _nest(loops, BlockRealize([v for v, *_ in loops], True, block))
 
 
@@ -279,7 +278,7 @@ def _local(build: _Build, target: Buffer) -> Stmt:
         ),
         tir.BufferStore(target, BufferLoad(cell, [0]), [v for v, _ in variables]),
     )
-    block = _block(build, iters, body, target, alloc_buffers=[cell, count])
+    block = _block(build, iters, body, alloc_buffers=[cell, count])
     return _nest(loops, BlockRealize([v for v, *_ in loops], True, block))
 
 
