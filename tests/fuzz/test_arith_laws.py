@@ -4,6 +4,7 @@ simple alone; bounds and residues hold; facts are used soundly; every rewrite ru
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import random
@@ -62,77 +63,113 @@ CONSTANTS = [IntImm("int32", v) for v in (-8, -3, -1, 0, 1, 2, 3, 4, 5, 8, 12, 1
 DIVISORS = [IntImm("int32", v) for v in (1, 2, 3, 4, 8, 12, 16)]
 SYMBOLIC = [N, Add(J, IntImm("int32", 1))]
 LEAVES = [U, J, X, Y, N, *CONSTANTS]
+# Strategies are made once: making one costs more than drawing from it.
+CONSTANT = st.sampled_from(CONSTANTS)
+DIVISOR = st.sampled_from(DIVISORS)
+SYMBOL = st.sampled_from(SYMBOLIC)
+LEAF = st.sampled_from(LEAVES)
+SMALL = st.sampled_from([1, 2, 3, 4])
+UNBOUND = st.sampled_from([X, Y])
+BOUND = st.sampled_from([U, J, N])
+CHANCE = st.integers(0, 5)
 OPERATIONS: list[Any] = [
     lambda draw, a, b: Add(a, b),
     lambda draw, a, b: Sub(a, b),
     lambda draw, a, b: Add(b, a),
-    lambda draw, a, b: Mul(a, draw(st.sampled_from(CONSTANTS))),
-    lambda draw, a, b: Mul(draw(st.sampled_from([U, J, N])), b),
-    lambda draw, a, b: FloorDiv(a, draw(st.sampled_from(DIVISORS))),
-    lambda draw, a, b: FloorMod(a, draw(st.sampled_from(DIVISORS))),
-    lambda draw, a, b: truncdiv(a, draw(st.sampled_from(DIVISORS))),
-    lambda draw, a, b: truncmod(a, draw(st.sampled_from(DIVISORS))),
-    lambda draw, a, b: FloorDiv(a, draw(st.sampled_from(SYMBOLIC))),
-    lambda draw, a, b: FloorMod(a, draw(st.sampled_from(SYMBOLIC))),
+    lambda draw, a, b: Mul(a, draw(CONSTANT)),
+    lambda draw, a, b: Mul(draw(BOUND), b),
+    lambda draw, a, b: FloorDiv(a, draw(DIVISOR)),
+    lambda draw, a, b: FloorMod(a, draw(DIVISOR)),
+    lambda draw, a, b: truncdiv(a, draw(DIVISOR)),
+    lambda draw, a, b: truncmod(a, draw(DIVISOR)),
+    lambda draw, a, b: FloorDiv(a, draw(SYMBOL)),
+    lambda draw, a, b: FloorMod(a, draw(SYMBOL)),
+    lambda draw, a, b: symbolic_multiple(draw, a, b),
     lambda draw, a, b: Min(a, b),
     lambda draw, a, b: Max(a, b),
     lambda draw, a, b: select(draw(conditions(1)), a, b),
     lambda draw, a, b: digits(draw, a),
-    lambda draw, a, b: digits(draw, draw(st.sampled_from([X, Y]))),
-    lambda draw, a, b: digits(draw, draw(st.sampled_from([X, Y]))) + b,
+    lambda draw, a, b: digits(draw, draw(UNBOUND)),
+    lambda draw, a, b: digits(draw, draw(UNBOUND)) + b,
     lambda draw, a, b: clamped(draw, a),
 ]
+OPERATION = st.sampled_from(OPERATIONS)
+DIGITS: list[Any] = [
+    lambda a, low, step, top: a // (low * step) % top,
+    lambda a, low, step, top: a // (low * step) * step + a % (low * step) // low,
+    lambda a, low, step, top: (
+        a % (low * step * top) // (low * step) * step + a % (low * step) // low
+    ),
+    lambda a, low, step, top: a // low - a // (low * step) * step,
+    lambda a, low, step, top: (
+        a % (low * step * top) // low - a % (low * step * top) // (low * step) * step
+    ),
+    lambda a, low, step, top: (a * (low * step) + J) // (low * top),
+    lambda a, low, step, top: (a * (low * step) + J) % (low * top),
+]
+DIGIT = st.sampled_from(DIGITS)
+QUOTIENT = st.sampled_from([FloorDiv, FloorMod])
+EXTREME = st.sampled_from([Min, Max])
+COMPARISON = st.sampled_from([LT, LE, GT, GE, EQ, NE])
+JUNCTION = st.sampled_from([logical_and, logical_or])
 
 
 def digits(draw: Any, a: Any) -> Any:
     """Digits of a number, alone, joined, and taken from it."""
-    low, step, top = (draw(st.sampled_from([1, 2, 3, 4])) for _ in range(3))
-    return draw(
-        st.sampled_from(
-            [
-                a // (low * step) % top,
-                a // (low * step) * step + a % (low * step) // low,
-                a % (low * step * top) // (low * step) * step + a % (low * step) // low,
-                a // low - a // (low * step) * step,
-                a % (low * step * top) // low - a % (low * step * top) // (low * step) * step,
-                (a * (low * step) + J) // (low * top),
-                (a * (low * step) + J) % (low * top),
-            ]
-        )
-    )
+    return draw(DIGIT)(a, draw(SMALL), draw(SMALL), draw(SMALL))
+
+
+def symbolic_multiple(draw: Any, a: Any, b: Any) -> Any:
+    """A quotient or a remainder of a multiple of what it is divided by, and something else."""
+    unit, kind = draw(SYMBOL), draw(QUOTIENT)
+    return kind(Add(Mul(a, unit), b), unit)
 
 
 def clamped(draw: Any, a: Any) -> Any:
     """Nested minima and maxima with constants."""
-    one, other = (draw(st.sampled_from(CONSTANTS)) for _ in range(2))
-    kind = draw(st.sampled_from([Min, Max]))
+    one, other, kind = draw(CONSTANT), draw(CONSTANT), draw(EXTREME)
     return kind(kind(a, one), other)
 
 
-@st.composite
-def expressions(draw: Any, depth: int = 4) -> Any:
+@functools.cache
+def expressions(depth: int = 4) -> Any:
     """An integer expression over the five variables."""
-    if depth == 0 or draw(st.integers(0, 5)) == 0:
-        return draw(st.sampled_from(LEAVES))
-    a, b = draw(expressions(depth - 1)), draw(expressions(depth - 1))
-    return draw(st.sampled_from(OPERATIONS))(draw, a, b)
+    if depth == 0:
+        return LEAF
+
+    @st.composite
+    def inner(draw: Any) -> Any:
+        if draw(CHANCE) == 0:
+            return draw(LEAF)
+        a, b = draw(expressions(depth - 1)), draw(expressions(depth - 1))
+        return draw(OPERATION)(draw, a, b)
+
+    return inner()
 
 
-@st.composite
-def comparisons(draw: Any, depth: int) -> Any:
-    kind = draw(st.sampled_from([LT, LE, GT, GE, EQ, NE]))
-    return kind(draw(expressions(depth)), draw(expressions(depth)))
+@functools.cache
+def comparisons(depth: int) -> Any:
+    """A comparison of two expressions."""
+    sides = expressions(depth)
+    return st.builds(lambda kind, a, b: kind(a, b), COMPARISON, sides, sides)
 
 
-@st.composite
-def conditions(draw: Any, depth: int = 2) -> Any:
+@functools.cache
+def conditions(depth: int = 2) -> Any:
     """A condition over such expressions."""
-    if depth == 0 or draw(st.integers(0, 3)) == 0:
-        return P if draw(st.integers(0, 4)) == 0 else draw(comparisons(2))
-    if draw(st.booleans()):
-        return Not(draw(conditions(depth - 1)))
-    join = draw(st.sampled_from([logical_and, logical_or]))
-    return join(draw(conditions(depth - 1)), draw(conditions(depth - 1)))
+    if depth == 0:
+        return st.one_of(st.just(P), *[comparisons(2)] * 4)
+
+    @st.composite
+    def inner(draw: Any) -> Any:
+        chance = draw(CHANCE)
+        if chance == 0:
+            return draw(conditions(0))
+        if chance <= 2:
+            return Not(draw(conditions(depth - 1)))
+        return draw(JUNCTION)(draw(conditions(depth - 1)), draw(conditions(depth - 1)))
+
+    return inner()
 
 
 anything = st.one_of(expressions(), conditions())
@@ -168,7 +205,7 @@ def value_at(expr: Any, point: Any) -> int | None:
 
 
 @given(anything)
-@settings(max_examples=1000)
+@settings(max_examples=2000)
 def test_simplify_keeps_the_value_and_is_idempotent(expr: Any) -> None:
     before = {rule.name: rule.uses for rule in RULES}
     simple = analyzer().simplify(expr)
