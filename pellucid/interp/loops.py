@@ -26,6 +26,7 @@ from pellucid.runtime.tensor import Tensor
 from pellucid.support.errors import ArgumentError, InterpreterError, RunError, UnsupportedError
 from pellucid.support.recursion import allow_deep_recursion
 from pellucid.tir import stmt as tir
+from pellucid.tir.analysis.call_cycle import DEEPEST_CALL
 from pellucid.tir.block import BlockRealize
 from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion, full_region
 from pellucid.tir.function import PrimFunc
@@ -40,6 +41,7 @@ class LoopInterpreter(ScalarEvaluator):
         self.module = module
         self.name = name
         self.views: dict[Buffer, View] = {}
+        self.calls_around = 0
 
     # Arguments
 
@@ -264,8 +266,15 @@ class LoopInterpreter(ScalarEvaluator):
         name = expr.op.name_hint
         if self.module is None or name not in self.module:
             raise InterpreterError(f"There is no function {name!r} to call.")
+        if self.calls_around >= DEEPEST_CALL:
+            raise InterpreterError(
+                f"{name} is called too deeply.",
+                expected=f"at most {DEEPEST_CALL} calls inside each other",
+                cure="look for a recursion that does not end",
+            )
+        args = [self.argument(each) for each in expr.args]
         return run_prim_func(
-            self.module[name], [self.argument(a) for a in expr.args], self.module, name
+            self.module[name], args, self.module, name, calls_around=self.calls_around + 1
         )
 
     def argument(self, arg: Any) -> Any:
@@ -509,11 +518,13 @@ def run_prim_func(
     module: IRModule | None = None,
     name: str = "main",
     symbols: Mapping[ir.Var, int] | None = None,
+    calls_around: int = 0,
 ) -> Any:
     """Run a loop function on NumPy arrays (changed in place) and numbers; gives the value of
-    `T.ret`, or None.
+    `T.ret`, or None. `calls_around` counts the calls of loop functions that this one stands in.
     """
     interpreter = LoopInterpreter(module, name)
+    interpreter.calls_around = calls_around
     interpreter.env.update(symbols or {})
     with np.errstate(all="ignore"):
         interpreter.bind(func, tuple(args))

@@ -25,8 +25,9 @@ index >= 64) are pointers to a 24-byte header, followed by the fields of their k
   not compact are such names too. It returns 0, or non-zero with an error raised (a failed
   assertion, no memory, a packed function that raised).
   A function that returns a number takes one more argument, the last: a `ptr` to a `TVMFFIAny`,
-  where
-  it leaves the number; its packed entry leaves it in `result`.
+  where it leaves the number; its packed entry leaves it in `result`.
+- `i32 pellucid_counted_f(..., i64 calls_around)`: what `pellucid_raw_f` calls when functions call
+  each other in a circle; the count stops a recursion without end before it leaves the stack.
 - Written tensors must not share memory with other tensors unless the function has `tir.noalias`
   False: the packed entry raises `RUN_ERROR` with a message otherwise, `pellucid_raw_f` trusts.
 
@@ -78,6 +79,7 @@ MEMORY_ERROR = "PellucidMemoryError"
 # Symbols that an object file exports.
 ENTRY_PREFIX = "__tvm_ffi_"
 RAW_PREFIX = "pellucid_raw_"
+COUNTED_PREFIX = "pellucid_counted_"
 PACKED_HANDLES_PREFIX = "pellucid_packed_handles_"
 CONSTANTS_SYMBOL = "pellucid_constants"
 

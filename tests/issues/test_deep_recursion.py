@@ -1,4 +1,4 @@
-"""Graph functions that call themselves: deep, and without end."""
+"""Functions that call themselves: deep, and without end."""
 
 from __future__ import annotations
 
@@ -95,3 +95,52 @@ def test_arguments_of_an_inner_call_that_do_not_fit(debug: bool) -> None:
         vm["main"](np.zeros((3, 2), "float32"), np.zeros((3, 5), "float32"))
     if not debug:
         assert caught.value.message == ("main, called inside main, got arguments that do not fit.")
+
+
+@I.ir_module
+class Circles:
+    @T.prim_func
+    def main(n: T.int64, s: T.int64, a: T.Buffer((1,), "int64")):
+        if n > T.int64(0):
+            a[0] = a[0] + T.int64(1)
+            Circles.main(n - s, s, a)
+
+    @T.prim_func
+    def there(n: T.int64, s: T.int64, a: T.Buffer((4,), "int64")):
+        for i in T.parallel(4):
+            if n > T.int64(0):
+                a[i] = a[i] + T.int64(1)
+                Circles.back(n - s, s, a)
+
+    @T.prim_func
+    def back(n: T.int64, s: T.int64, a: T.Buffer((4,), "int64")):
+        Circles.there(n - s, s, a)
+
+
+@pytest.fixture(scope="module")
+def circles() -> Any:
+    return pellucid.build(Circles, target="llvm")
+
+
+def test_loop_functions_may_call_themselves(circles: Any) -> None:
+    native, slow = np.zeros(1, "int64"), np.zeros(1, "int64")
+    circles["main"](500, 1, native)
+    interp.run(Circles, 500, 1, slow)
+    assert native[0] == slow[0] == 500
+
+
+@pytest.mark.parametrize("name", ["main", "there"])
+def test_loop_functions_without_end_are_an_error(circles: Any, name: str) -> None:
+    expected = (
+        f"{name} is called too deeply.\n"
+        "  expected: at most 1000 calls inside each other\n"
+        "  cure: look for a recursion that does not end"
+    )
+    with pytest.raises(RunError) as caught:
+        circles[name](1, 0, np.zeros(4 if name == "there" else 1, "int64"))
+    assert str(caught.value) == expected
+
+
+def test_the_interpreter_stops_loop_functions_without_end() -> None:
+    with pytest.raises(InterpreterError, match="main is called too deeply"):
+        interp.run(Circles, 1, 0, np.zeros(1, "int64"))

@@ -32,6 +32,8 @@ class KernelEmitter(StmtEmitter):
         values = [_value(each) for _, each in moving]
         if begin.constant is None:
             values.append(begin)
+        if self.calls_around is not None:
+            values.append(self.calls_around)
         record = f"{{ {', '.join(value.type for value in values)} }}" if values else "{ i64 }"
         chunk = self.chunk_function(loop, captured, moving, begin, record, values)
         context = f.alloca(record, 1, 8, "context")
@@ -89,6 +91,8 @@ class KernelEmitter(StmtEmitter):
                 each, None if _value(each).constant is not None else next(given)
             )
         start = begin if begin.constant is not None else next(given)
+        if self.calls_around is not None:
+            inner.calls_around = next(given)
         inner.nonzero = set(self.nonzero)
         first, last = body.params[-2:]
         with body.loop(first, last) as counted, inner.region():
@@ -107,6 +111,8 @@ class KernelEmitter(StmtEmitter):
             found.append((kind, f"c{position}"))
         if begin.constant is None:
             found.append(("i64", "begin"))
+        if self.calls_around is not None:
+            found.append(("i64", "calls_around"))
         return found
 
 

@@ -41,7 +41,8 @@ class Shared:
     `name` is the function's name in messages and symbols. `functions` are the loop functions of the
     module, which it may call. `packed` are the packed functions it calls, in the order of its
     handle array. `parallel` counts the outlined loops, and `return_dtype` is that of the value
-    which the body leaves ("" for none).
+    which the body leaves ("" for none). `cycle` names the functions that call this one and are
+    called by it, itself among them, when it is recursive.
     """
 
     module: Module
@@ -52,6 +53,7 @@ class Shared:
     parallel: int = 0
     return_dtype: str = ""
     stack_bytes: int = 0
+    cycle: frozenset[str] = frozenset()
 
 
 class State:
@@ -71,6 +73,7 @@ class State:
         self.nonzero: set[PrimExpr] = set()
         self.in_parallel = False
         self.result: Value | None = None
+        self.calls_around: Value | None = None
         self._caches: list[dict[object, Value]] = [{}]
         self._exits: list[Exit] = []
         self._status: Value | None = None

@@ -32,6 +32,8 @@ STACK_BYTES = 64 * 1024
 """Constant allocations up to this size live on the stack, as long as all of a function's ..."""
 STACK_TOTAL = 512 * 1024
 """... do not exceed this."""
+STACK_RECURSIVE = 1024
+"""As `STACK_TOTAL`, for functions that call themselves."""
 UNROLL_LIMIT = 512
 """Unrolled loops that would make more copies of a body than this are emitted as loops."""
 UNROLL_LOOPS_LIMIT = 64
@@ -217,7 +219,8 @@ class StmtEmitter(PackedEmitter):
         if count is not None:
             total = count * size(dtype)
             shared = self.shared
-            if total <= STACK_BYTES and shared.stack_bytes + total <= STACK_TOTAL:
+            limit = STACK_RECURSIVE if shared.cycle else STACK_TOTAL
+            if total <= STACK_BYTES and shared.stack_bytes + total <= limit:
                 shared.stack_bytes += total
                 scalar, inner = split(dtype)
                 memory = self.f.alloca(
@@ -299,7 +302,12 @@ class StmtEmitter(PackedEmitter):
             result = self.f.alloca(abi.LLVM_ANY, 1, 8, "result")
             self.put(result, abi.NONE, self.f.iconst("i64", 0))
             values.append(result)
-        status = self.f.call(f"{abi.RAW_PREFIX}{name}", "i32", values)
+        prefix = abi.RAW_PREFIX
+        if name in self.shared.cycle:
+            assert self.calls_around is not None
+            values.append(self.f.add(self.calls_around, 1))
+            prefix = abi.COUNTED_PREFIX
+        status = self.f.call(f"{prefix}{name}", "i32", values)
         self.pass_on(status)
         if result is None:
             return self.f.iconst("i32", 0)

@@ -23,6 +23,7 @@ from pellucid.ir.scalar import Var
 from pellucid.runtime import abi
 from pellucid.runtime.kernel import Kernel
 from pellucid.runtime.signature import ScalarSpec, Signature, TensorSpec
+from pellucid.tir.analysis.call_cycle import DEEPEST_CALL, call_cycle
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.transform.index_ranges import MAX_EXTENT
 
@@ -32,7 +33,7 @@ def emit_kernel(
 ) -> Kernel:
     """Emit one loop function; `functions` are all of the module, by name."""
     signature, names = kernel_signature(func, name)
-    shared = Shared(module, name, functions)
+    shared = Shared(module, name, functions, cycle=call_cycle(name, functions))
     if isinstance(signature.result, ScalarSpec):
         shared.return_dtype = signature.result.dtype
     _body(shared, func, signature, names)
@@ -61,8 +62,14 @@ def _body(shared: Shared, func: PrimFunc, signature: Signature, names: KernelNam
     params += [("i64", f"s{position}") for position in range(len(extra))]
     if shared.return_dtype:
         params.append(("ptr", "result"))
-    f = shared.module.function(f"{abi.RAW_PREFIX}{shared.name}", "i32", params, linkage="internal")
+    symbol = f"{abi.RAW_PREFIX}{shared.name}"
+    if shared.cycle:
+        symbol = _counted(shared, symbol, params)
+        params.append(("i64", "calls_around"))
+    f = shared.module.function(symbol, "i32", params, linkage="internal")
     emitter = KernelEmitter(shared, f)
+    if shared.cycle:
+        _limit_depth(emitter, f.params[-1])
     for param, value in zip(func.params, f.params, strict=False):
         buffer = func.buffer_map.get(param)
         if buffer is None:
@@ -80,9 +87,29 @@ def _body(shared: Shared, func: PrimFunc, signature: Signature, names: KernelNam
             # A dimension is never negative, and never larger than memory.
             emitter.ranges.bind(var, 0, MAX_EXTENT)
     if shared.return_dtype:
-        emitter.result = f.params[-1]
+        emitter.result = f.params[-2 if shared.cycle else -1]
     emitter.run(func.body)
     emitter.finish()
+
+
+def _counted(shared: Shared, symbol: str, params: list[tuple[str, str]]) -> str:
+    """Make `symbol` start the count of calls inside each other; gives the name of what counts."""
+    counted = f"{abi.COUNTED_PREFIX}{shared.name}"
+    f = shared.module.function(symbol, "i32", params, linkage="internal")
+    f.ret(f.call(counted, "i32", [*f.params, f.iconst("i64", 0)]))
+    return counted
+
+
+def _limit_depth(emitter: KernelEmitter, calls_around: Value) -> None:
+    """Stop a recursion without end before it leaves the stack."""
+    emitter.calls_around = calls_around
+    emitter.fail_unless(
+        emitter.f.icmp("slt", calls_around, DEEPEST_CALL),
+        abi.RUN_ERROR,
+        f"{emitter.shared.name} is called too deeply.\n"
+        f"  expected: at most {DEEPEST_CALL} calls inside each other\n"
+        "  cure: look for a recursion that does not end",
+    )
 
 
 def _bind_scalar(emitter: KernelEmitter, param: Var, value: Value) -> None:
