@@ -51,9 +51,10 @@ class _Build:
     draw: st.DrawFn
     builder: BlockBuilder = field(default_factory=BlockBuilder)
     kernels: dict[str, GlobalVar] = field(default_factory=dict[str, GlobalVar])
-    helpers: list[GlobalVar] = field(default_factory=list[GlobalVar])
+    helpers: list[tuple[GlobalVar, str]] = field(default_factory=list[tuple[GlobalVar, str]])
     rows: ir.Var = field(default_factory=lambda: ir.SizeVar("n", "int64"))
     dtype: str = "float32"
+    about: str | None = None
 
     def info(self) -> si.TensorStructInfo:
         """The info of every tensor."""
@@ -194,8 +195,20 @@ def _tuple(build: _Build, values: list[rx.Expr]) -> rx.Expr:
 def _helper(build: _Build, values: list[rx.Expr]) -> rx.Expr:
     if not build.helpers:
         return _tir(build, values)
-    gvar = build.draw(st.sampled_from(build.helpers))
-    return rx.Call(gvar, [build.draw(st.sampled_from(values))])
+    gvar, kind = build.draw(st.sampled_from(build.helpers))
+    first, second = (build.draw(st.sampled_from(values)) for _ in range(2))
+    if kind == "plain":
+        return rx.Call(gvar, [first])
+    if kind == "tuple":
+        return rx.Call(gvar, [rx.Tuple([first, second])])
+    call = rx.Call(gvar, [first, second])
+    return call if kind == "unused" else rx.TupleGetItem(build.builder.emit(call), 0)
+
+
+HELPERS = ("plain", "unused", "tuple", "pair")
+"""What the helper functions are like: of one parameter; with one that is not used; of a tuple; with
+two results.
+"""
 
 
 _DATAFLOW = [
@@ -212,6 +225,11 @@ _DATAFLOW = [
 ]
 
 
+def _repeatable(value: rx.Expr) -> bool:
+    """Whether computing a value twice gives the same (what is overwritten in place does not)."""
+    return isinstance(value, rx.Call) and value.op is not rc.CALL_TIR_INPLACE
+
+
 def _dataflow(build: _Build, values: list[rx.Expr]) -> list[rx.Expr]:
     """A dataflow block; gives its outputs."""
     known = list(values)
@@ -220,6 +238,8 @@ def _dataflow(build: _Build, values: list[rx.Expr]) -> list[rx.Expr]:
         for _ in range(build.draw(st.integers(1, 4))):
             made = build.draw(st.sampled_from(_DATAFLOW))(build, known)
             known.append(build.builder.emit(made))
+            if _repeatable(made) and build.draw(st.integers(0, 2)) == 0:
+                known.append(build.builder.emit(made))
         for _ in range(build.draw(st.integers(1, 2))):
             outputs.append(build.builder.emit_output(known[-1 - build.draw(st.integers(0, 1))]))
     return outputs
@@ -257,9 +277,9 @@ def _constant(build: _Build) -> rx.Expr:
     return rx.const(rng.integers(-3, 4, (1, COLUMNS)).astype(build.dtype))
 
 
-def _body(build: _Build, params: list[rx.Var], flag: rx.Expr) -> rx.Expr:
+def _body(build: _Build, params: list[rx.Expr], flag: rx.Expr) -> rx.Expr:
     """The bindings of a function; gives its result."""
-    values: list[rx.Expr] = list(params)
+    values = list(params)
     for _ in range(build.draw(st.integers(1, 4))):
         kind = build.draw(st.integers(0, 5))
         if kind <= 2:
@@ -294,33 +314,50 @@ def features(module: IRModule) -> set[str]:
     return found
 
 
-def _define(build: _Build, name: str, private: bool) -> None:
+def _define_main(build: _Build) -> None:
+    """`main`; it calls the first helper where the program is about helpers."""
     build.rows = ir.SizeVar("n", "int64")
     params = [rx.Var(f"x{k}", build.info()) for k in range(build.draw(st.integers(1, 2)))]
-    if name != "main":
-        params = params[:1]
     flag = rx.Var("flag", si.PrimStructInfo("bool"))
-    every = [*params, flag] if name == "main" else params
-    condition: rx.Expr = flag if name == "main" else rx.PrimValue(ir.IntImm("bool", 1))
-    with build.builder.function(name, every, private=private):
-        if name == "main":
-            result = _body(build, params, condition)
-        else:
-            result = _dataflow(build, list(params))[-1]
-        build.builder.emit_func_output(result)
+    with build.builder.function("main", [*params, flag]):
+        given: list[rx.Expr] = list(params)
+        if build.about is not None:
+            given.insert(0, build.builder.emit(_helper(build, given)))
+        build.builder.emit_func_output(_body(build, given, flag))
+
+
+def _define_helper(build: _Build, name: str) -> None:
+    """A function for `main` (and later helpers) to call, of one of the kinds of `HELPERS`."""
+    kind = build.about or build.draw(st.sampled_from(HELPERS))
+    private = build.about is not None or build.draw(st.integers(0, 2)) > 0
+    build.rows = ir.SizeVar("n", "int64")
+    infos: list[Any] = [build.info(), build.info()]
+    if kind == "tuple":
+        infos = [si.TupleStructInfo(infos)]
+    params = [rx.Var(f"x{k}", info) for k, info in enumerate(infos[: 1 + (kind != "plain")])]
+    with build.builder.function(name, params, private=private):
+        given: list[rx.Expr] = list(params)
+        if kind == "tuple":
+            given = [build.builder.emit(rx.TupleGetItem(params[0], k)) for k in range(2)]
+        result = _dataflow(build, given[:1] if kind == "unused" else given)[-1]
+        build.builder.emit_func_output(rx.Tuple([result, given[1]]) if kind == "pair" else result)
+    made = build.builder.get()
+    # The builder keeps one of two private functions that are the same.
+    if name in made:
+        build.helpers.append((made.get_global_var(name), kind))
 
 
 @st.composite
-def graph_programs(draw: st.DrawFn) -> GraphProgram:
-    """A module that runs, with arguments."""
-    build = _Build(draw, dtype=draw(st.sampled_from(["float32", "float32", "int32", "float64"])))
-    for number in range(draw(st.integers(0, 2))):
-        _define(build, f"helper{number}", private=draw(st.booleans()))
-        made = build.builder.get()
-        # The builder keeps one of two private functions that are the same.
-        if f"helper{number}" in made:
-            build.helpers.append(made.get_global_var(f"helper{number}"))
-    _define(build, "main", private=False)
+def graph_programs(draw: st.DrawFn, helper: str | None = None) -> GraphProgram:
+    """A module that runs, with arguments.
+
+    With `helper`, one of `HELPERS`, the module has private functions of that kind that are called.
+    """
+    dtype = draw(st.sampled_from(["float32", "float32", "int32", "float64"]))
+    build = _Build(draw, dtype=dtype, about=helper)
+    for number in range(draw(st.integers(int(helper is not None), 2))):
+        _define_helper(build, f"helper{number}")
+    _define_main(build)
     module = build.builder.get()
     rows = draw(st.sampled_from([1, 2, 5]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
