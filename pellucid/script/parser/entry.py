@@ -19,7 +19,13 @@ from pellucid.script.parser.capture import (
     host_values,
     member_functions,
 )
-from pellucid.script.parser.core import Context, StatementParser, decorator_of, dialects
+from pellucid.script.parser.core import (
+    Context,
+    OlderLanguage,
+    StatementParser,
+    decorator_of,
+    dialects,
+)
 from pellucid.script.parser.evaluate import Evaluator
 from pellucid.script.parser.module import ModuleParser
 from pellucid.script.parser.source import ScriptSource
@@ -38,26 +44,35 @@ class MemberFunction:
         function: types.FunctionType,
         host: dict[str, Any],
         options: Mapping[str, Any],
+        older: OlderLanguage | None = None,
     ) -> None:
         self.script_function = function
         self._token = token
         self._host = host
         self._options = options
+        self._older = older
         self._parsed: Any = None
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         """The parsed function."""
         if self._parsed is None:
             self._parsed = _parse_function(
-                self._token, self.script_function, self._host, self._options
+                self._token, self.script_function, self._host, self._options, self._older
             )
         return self._parsed
 
 
-def decorate(token: str, function: Any, frame: types.FrameType, options: Mapping[str, Any]) -> Any:
+def decorate(
+    token: str,
+    function: Any,
+    frame: types.FrameType,
+    options: Mapping[str, Any],
+    older: OlderLanguage | None = None,
+) -> Any:
     """What the function decorator of dialect `token` returns; `frame` is where it was written.
 
     The option `check_well_formed` (true by default) is taken here; the others go to the dialect.
+    `older` is the decorator's generation of the language, if it is not today's.
     """
     if not isinstance(function, types.FunctionType):
         raise ParseError(
@@ -67,15 +82,19 @@ def decorate(token: str, function: Any, frame: types.FrameType, options: Mapping
     host = host_values(frame, [function])
     outer = function.__qualname__.split(".")[:-1]
     if outer and outer[-1] != "<locals>":
-        return MemberFunction(token, function, host, options)
-    return _parse_function(token, function, host, options)
+        return MemberFunction(token, function, host, options, older)
+    return _parse_function(token, function, host, options, older)
 
 
 def _parse_function(
-    token: str, function: types.FunctionType, host: dict[str, Any], options: Mapping[str, Any]
+    token: str,
+    function: types.FunctionType,
+    host: dict[str, Any],
+    options: Mapping[str, Any],
+    older: OlderLanguage | None,
 ) -> Any:
     source, node = function_source(function)
-    return _function(Context(source, host), node, token, dict(options))
+    return _function(Context(source, host, older=older), node, token, dict(options))
 
 
 def _function(context: Context, node: ast.FunctionDef, token: str, options: dict[str, Any]) -> Any:
@@ -88,15 +107,21 @@ def _function(context: Context, node: ast.FunctionDef, token: str, options: dict
     return result
 
 
-def decorate_class(cls: Any, frame: types.FrameType, *, check_well_formed: bool = True) -> IRModule:
-    """What `I.ir_module` returns for a class written in `frame`."""
+def decorate_class(
+    cls: Any,
+    frame: types.FrameType,
+    *,
+    check_well_formed: bool = True,
+    older: OlderLanguage | None = None,
+) -> IRModule:
+    """What `I.ir_module` returns for a class written in `frame`; `older` is as in `decorate`."""
     if not isinstance(cls, type):
         raise ParseError(
             "I.ir_module decorates a class.", found=f"{type(cls).__name__}: {cls!r:.80}"
         )
     source, node = class_source(cls, frame)
     host = host_values(frame, member_functions(cls))
-    return _module(Context(source, host, None, check_well_formed), node)
+    return _module(Context(source, host, None, check_well_formed, older), node)
 
 
 def _module(context: Context, node: ast.ClassDef) -> IRModule:
@@ -148,11 +173,12 @@ def from_source(
     check_well_formed: bool = True,
     *,
     name: str = "<script>",
+    older: OlderLanguage | None = None,
 ) -> Any:
     """Parse a text that holds one decorated function or class, as `.script()` prints it.
 
     `extra_vars` are host values that the text may use besides `I`, `T` and `R`. `name` stands for
-    the file in messages. Returns a `PrimFunc`, a `relax.Function` or an `IRModule`; raises
+    the file in messages, `older` is as in `decorate`. Returns a `PrimFunc`, a `relax.Function` or an `IRModule`; raises
     `ParseError` (or `WellFormedError` unless `check_well_formed` is false).
     """
     if not isinstance(text, str):
@@ -179,7 +205,7 @@ def from_source(
     if definition is None:
         raise ParseError("The text defines no function and no class.", found=f"{text[:60]!r}")
     token, options = decorator_of(evaluator, definition)
-    context = Context(source, variables.snapshot(), None, check_well_formed)
+    context = Context(source, variables.snapshot(), None, check_well_formed, older)
     if isinstance(definition, ast.ClassDef):
         if token != "ir":
             raise evaluator.error(

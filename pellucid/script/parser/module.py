@@ -9,6 +9,7 @@ bodies. Other statements of the class body are host assignments (`cls = Module` 
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import Any
 
 from pellucid.ir.attrs import Attrs
@@ -47,7 +48,7 @@ class ModuleParser(StatementParser):
 
     def __init__(self, context: Context, name: str) -> None:
         module = ModuleContext(name)
-        super().__init__(Context(context.source, context.host, module, context.check_well_formed))
+        super().__init__(replace(context, module=module))
         self.module = module
         self.attrs: dict[str, Any] = {}
         self.externs: dict[str, ExternFunc] = {}
@@ -56,9 +57,7 @@ class ModuleParser(StatementParser):
     def parse(self, node: ast.ClassDef) -> IRModule:
         """The module that the class stands for."""
         self.statements(node.body)
-        shared = Context(
-            self.source, self.variables.snapshot(), self.module, self.context.check_well_formed
-        )
+        shared = replace(self.context, host=self.variables.snapshot())
         for definition, dialect, options in self.definitions:
             var = dialect.parser(shared).declare(definition, options)
             self.module.global_vars[definition.name] = var

@@ -37,6 +37,8 @@ class RelaxExpressions(StatementParser):
         self.builder: ScriptBuilder = ScriptBuilder(self.find_signature)
         # The expression whose value is being bound, for messages.
         self.value_node: ast.AST | None = None
+        # Whether an annotation is being evaluated, where older scripts name new sizes.
+        self.in_info: bool = False
         # The dataflow block that is being parsed, if any.
         self.dataflow: Dataflow | None = None
 
@@ -60,7 +62,10 @@ class RelaxExpressions(StatementParser):
         """The struct info that an annotation stands for."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             raise self.error(node, "A string is no struct info.", cure="write it without quotes")
-        return self.as_info(self.evaluate(node), node)
+        around, self.in_info = self.in_info, True
+        value = self.evaluate(node)
+        self.in_info = around
+        return self.as_info(value, node)
 
     def as_info(self, value: Any, node: ast.AST) -> StructInfo:
         """A struct info from what an expression evaluated to."""
@@ -213,12 +218,25 @@ class RelaxExpressions(StatementParser):
         return value
 
     def undefined(self, node: ast.Name) -> Any:
-        """A name that nothing defines may be a function of the module, as older scripts write
-        it.
-        """
-        module = self.context.module
-        if module is not None and node.id in module.global_vars:
-            return module.global_vars[node.id]
+        """A name that nothing defines: an older generation of the language may know it."""
+        older, module = self.context.older, self.context.module
+        called = module is not None and node.id in module.global_vars
+        if older is not None:
+            if module is not None and called:
+                older.used("callee", node.id)
+                return module.global_vars[node.id]
+            if node.id in older.names:
+                older.used("name", node.id)
+                return older.names[node.id]
+            if self.in_info or self.symbols.find(node.id) is not None:
+                older.used("size", node.id)
+                return self.symbols.use(node.id)
+        if module is not None and called:
+            raise self.error(
+                node,
+                f"The function {node.id!r} of the module is not named by itself.",
+                cure=f"write `cls.{node.id}`, after `cls = {module.name}`",
+            )
         symbol = self.symbols.find(node.id)
         if symbol is not None:
             raise self.error(
