@@ -1,0 +1,78 @@
+"""Random schedules: sequences of primitives with random arguments, sensible and wrong ones.
+
+`random_schedule(seed)` draws a case and takes steps of it; every primitive of a schedule has a
+strategy in `STRATEGIES`, which brings the program into a form that the primitive accepts most of
+the time. `unfit` names primitives that a case cannot take, so that rare ones get fitting cases.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from pellucid.testing.strategies.schedule_cases import ScheduleCase, schedule_cases
+from pellucid.testing.strategies.schedule_picks import Picks
+from pellucid.testing.strategies.schedule_runs import Declined, ScheduleRun
+from pellucid.testing.strategies.schedule_steps_blocks import BLOCK_STEPS
+from pellucid.testing.strategies.schedule_steps_loops import LOOP_STEPS
+from pellucid.testing.strategies.schedule_steps_memory import MEMORY_STEPS
+from pellucid.tir.schedule import Schedule
+
+STRATEGIES: dict[str, Callable[[Picks], object]] = {**LOOP_STEPS, **BLOCK_STEPS, **MEMORY_STEPS}
+# Where primitives with many conditions are likely to succeed.
+FITTING: dict[str, tuple[str, ...]] = {
+    "pad_einsum": ("matmul", "matmul_relu", "quantized", "batched", "te_matmul"),
+    "decompose_padding": ("padding", "pad_row", "conv", "te_conv2d", "te_concatenate"),
+    "rolling_buffer": ("blur", "blur_rows", "mean_pool", "conv", "depthwise", "padding"),
+    "cache_inplace": ("in_place", "softmax_and_blur_and_in_place"),
+    "cache_index": ("digits", "conv", "strided_conv", "max_pool", "reshape", "shifted"),
+    "reverse_compute_inline": ("chain", "symbolic_chain", "units", "mixed_width", "reshape"),
+    "compute_inline": ("chain", "padding", "softmax", "several_users", "conv", "blur"),
+    "rfactor": ("argmax", "layer_norm", "product", "total", "softmax", "matmul", "te_argmin"),
+    "merge": ("chain", "several_users", "softmax", "units", "symbolic_chain"),
+}
+
+
+def primitives() -> list[str]:
+    """The names of all primitives of a schedule."""
+    return [n for n in dir(Schedule) if hasattr(getattr(Schedule, n), "is_primitive")]
+
+
+def random_schedule(
+    seed: int, goal: str | None = None, cases: Iterable[ScheduleCase] | None = None
+) -> ScheduleRun:
+    """A run of a few random steps; with a `goal`, one of them is this primitive."""
+    rng = random.Random(seed)
+    choices = list(schedule_cases() if cases is None else cases)
+    fitting = [each for each in choices if goal is not None and each.name in FITTING.get(goal, ())]
+    case = rng.choice(fitting if fitting and rng.random() < 0.8 else choices)
+    run = ScheduleRun(case, seed)
+    picks = Picks(run)
+    kinds = [rng.choice(list(STRATEGIES)) for _ in range(rng.randint(1, 5))]
+    if goal is not None:
+        kinds.insert(rng.randrange(len(kinds) + 1), goal)
+    for kind in kinds:
+        take(picks, kind)
+        if run.finished:
+            break
+        if rng.random() < 0.05:
+            run.continue_on_a_copy()
+    return run
+
+
+def take(picks: Picks, kind: str) -> bool:
+    """Try the strategy for a primitive; whether it was not refused."""
+    try:
+        STRATEGIES[kind](picks)
+    except Declined:
+        return False
+    return True
+
+
+def counted(runs: Iterable[ScheduleRun]) -> Counter[str]:
+    """How often each primitive succeeded in some runs."""
+    total: Counter[str] = Counter()
+    for each in runs:
+        total.update(each.successes)
+    return total
