@@ -1,3 +1,5 @@
+from . import interp as interp
+from . import frontend as frontend
 from . import ir as ir
 from . import relax as relax
 from . import runtime as runtime
@@ -15,6 +17,22 @@ from .runtime.device import cpu as cpu
 from .runtime.device import device as device
 from .runtime.registry import get_global_func as get_global_func
 from .runtime.registry import register_func as register_func
+from .support.errors import ArgumentError as ArgumentError
+from .support.errors import ArtifactError as ArtifactError
+from .support.errors import ConfigError as ConfigError
+from .support.errors import InternalError as InternalError
+from .support.errors import InterpreterError as InterpreterError
+from .support.errors import ParseError as ParseError
+from .support.errors import PassError as PassError
+from .support.errors import PellucidDeprecationWarning as PellucidDeprecationWarning
+from .support.errors import PellucidError as PellucidError
+from .support.errors import RegistryError as RegistryError
+from .support.errors import RunError as RunError
+from .support.errors import ScheduleError as ScheduleError
+from .support.errors import TargetError as TargetError
+from .support.errors import TypeMismatchError as TypeMismatchError
+from .support.errors import UnsupportedError as UnsupportedError
+from .support.errors import WellFormedError as WellFormedError
 from .target.target import Target as Target
 
 __version__: str
