@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint format fuzz bench-spine clean
+.PHONY: help demo test lint format fuzz bench-spine bench-gemm clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -42,6 +42,9 @@ fuzz: $(VENV)/.installed-dev ## run the same laws with EXAMPLES=n programs each 
 
 bench-spine: $(VENV)/.installed-dev ## measure import, build, node and call costs
 	@$(BIN)/python -m bench.spine
+
+bench-gemm: $(VENV)/.installed-dev ## measure a scheduled matrix product against torch and the peak
+	@$(BIN)/python -m bench.gemm
 
 clean: ## remove the environment and everything generated
 	rm -rf $(VENV) $(OUT) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

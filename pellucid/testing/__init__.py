@@ -1,5 +1,5 @@
 """Tools for testing compilers and programs: generators, differential runs, tolerances, assert
-helpers.
+helpers. `pellucid.testing.peak` measures what a core can do.
 """
 
 from __future__ import annotations
