@@ -1,6 +1,7 @@
 from .analyzer import Analyzer as Analyzer
 from .analyzer import ConstIntBound as ConstIntBound
 from .analyzer import ModularSet as ModularSet
+from .clip_bound import detect_clip_bound as detect_clip_bound
 from .evaluate import evaluate as evaluate
 from .int_set import IntSet as IntSet
 from .int_set import covers as covers
@@ -20,6 +21,11 @@ from .iter_map_terms import IterMark as IterMark
 from .iter_map_terms import IterSplitExpr as IterSplitExpr
 from .iter_map_terms import IterSumExpr as IterSumExpr
 from .linear_equation import detect_linear_equation as detect_linear_equation
+from .linear_inequality import LinearSolution as LinearSolution
+from .linear_inequality import VarBounds as VarBounds
+from .linear_inequality import solve_linear_inequalities as solve_linear_inequalities
+from .linear_system import EquationSolution as EquationSolution
+from .linear_system import solve_linear_equations as solve_linear_equations
 from .pattern import Rule as Rule
 from .region import estimate_region_lower_bound as estimate_region_lower_bound
 from .region import estimate_region_strict_bound as estimate_region_strict_bound

@@ -44,8 +44,21 @@ class Analyzer:
     """Simplifies, bounds and proves, knowing what was bound and what is assumed.
 
     Index arithmetic (int32 and int64) is taken not to overflow. Symbolic sizes (`SizeVar`) are not
-    negative. Proofs are limited by a number of steps; "cannot be proved" says nothing about the
-    opposite.
+    negative. Proofs are limited by a number of steps and not by a clock, so that an answer is the
+    same on every machine; "cannot be proved" says nothing about the opposite.
+
+    The normal form of `simplify`, which is one for all uses:
+
+    - a sum is `x*4 + y - 1`: each term once, in the order in which they first occur, a positive one
+      in front, the coefficient on the right, the constant last; products of unknowns are kept;
+    - quotients and remainders hold no multiple of their divisor: `(x*8 + y) // 4` is
+      `x*2 + y // 4`; a digit of a number is `x % upper // lower`; truncated division of what is
+      not negative is floor division;
+    - a comparison has its constant on the right, `Not` stands only before what has no negation of
+      its own; `And` and `Or` lean to the left, each operand simplified knowing those before it;
+    - `Min` and `Max` have their constant on the right;
+    - what cannot be improved is returned as the very same object, and a second time changes
+      nothing.
     """
 
     def __init__(self) -> None:

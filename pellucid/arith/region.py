@@ -30,7 +30,7 @@ def conjuncts(condition: PrimExpr) -> list[PrimExpr]:
     return [condition]
 
 
-def _non_negative_forms(condition: PrimExpr, analyzer: Analyzer) -> list[Linear]:
+def non_negative_forms(condition: PrimExpr, analyzer: Analyzer) -> list[Linear]:
     """Sums that are not negative when a comparison of indices holds."""
     if not isinstance(condition, CmpOp) or not is_index(condition.a.dtype):
         return []
@@ -63,7 +63,7 @@ class Domains:
         """
         result = self.copy()
         for each in conjuncts(condition):
-            for form in _non_negative_forms(each, self.analyzer):
+            for form in non_negative_forms(each, self.analyzer):
                 result.clip(form)
         return result
 
