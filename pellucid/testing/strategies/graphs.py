@@ -55,6 +55,7 @@ class _Build:
     rows: ir.Var = field(default_factory=lambda: ir.SizeVar("n", "int64"))
     dtype: str = "float32"
     about: str | None = None
+    longest: int = 4
 
     def info(self) -> si.TensorStructInfo:
         """The info of every tensor."""
@@ -135,7 +136,10 @@ def register_library() -> None:
 def _tir(build: _Build, values: list[rx.Expr]) -> rx.Expr:
     name = build.draw(st.sampled_from(["increment", "clip", "add", "largest"]))
     count = 2 if name in ("add", "largest") else 1
-    args = [build.draw(st.sampled_from(values)) for _ in range(count)]
+    # The latest value is taken most often, so that chains of calls appear.
+    args = [
+        build.draw(st.sampled_from([*values, *values[-1:] * len(values)])) for _ in range(count)
+    ]
     return rc.call_tir(_kernel(build, name), args, build.info())
 
 
@@ -235,7 +239,7 @@ def _dataflow(build: _Build, values: list[rx.Expr]) -> list[rx.Expr]:
     known = list(values)
     outputs: list[rx.Expr] = []
     with build.builder.dataflow():
-        for _ in range(build.draw(st.integers(1, 4))):
+        for _ in range(build.draw(st.integers(1, build.longest))):
             made = build.draw(st.sampled_from(_DATAFLOW))(build, known)
             known.append(build.builder.emit(made))
             if _repeatable(made) and build.draw(st.integers(0, 2)) == 0:
@@ -281,12 +285,12 @@ def _body(build: _Build, params: list[rx.Expr], flag: rx.Expr) -> rx.Expr:
     """The bindings of a function; gives its result."""
     values = list(params)
     for _ in range(build.draw(st.integers(1, 4))):
-        kind = build.draw(st.integers(0, 5))
+        kind = build.draw(st.integers(0, 6))
         if kind <= 2:
             values += _dataflow(build, values)
         elif kind == 3:
             values.append(_branch(build, values, flag))
-        elif kind == 4:
+        elif kind <= 5:
             values.append(_closure(build, values))
         else:
             values.append(_match_cast(build, values))
@@ -348,13 +352,14 @@ def _define_helper(build: _Build, name: str) -> None:
 
 
 @st.composite
-def graph_programs(draw: st.DrawFn, helper: str | None = None) -> GraphProgram:
+def graph_programs(draw: st.DrawFn, helper: str | None = None, longest: int = 4) -> GraphProgram:
     """A module that runs, with arguments.
 
     With `helper`, one of `HELPERS`, the module has private functions of that kind that are called.
+    Dataflow blocks compute up to `longest` values (some of them twice).
     """
     dtype = draw(st.sampled_from(["float32", "float32", "int32", "float64"]))
-    build = _Build(draw, dtype=dtype, about=helper)
+    build = _Build(draw, dtype=dtype, about=helper, longest=longest)
     for number in range(draw(st.integers(int(helper is not None), 2))):
         _define_helper(build, f"helper{number}")
     _define_main(build)

@@ -161,7 +161,8 @@ def _store(build: _Build, target: Buffer, value: PrimExpr, indices: list[Any]) -
     if form == 2:
         return tir.AssertStmt(ir.IntImm("bool", 1), "never", store)
     if form == 3:
-        return tir.AttrStmt(ir.StringImm("x"), "pragma_note", ir.IntImm("int32", 1), store)
+        steps = ir.IntImm("int32", build.draw(st.integers(0, 8)))
+        return tir.AttrStmt(ir.StringImm("x"), "pragma_auto_unroll_max_step", steps, store)
     return store
 
 

@@ -32,9 +32,7 @@ def intrinsic_for(block: Block, rng: random.Random) -> str | None:
     regions: dict[Buffer, BufferRegion] = {}
     for each in (*block.writes, *block.reads):
         regions.setdefault(each.buffer, each)
-    used = {
-        e.buffer for e in pre_order(block.body) if isinstance(e, BufferLoad | BufferStore)
-    }
+    used = {e.buffer for e in pre_order(block.body) if isinstance(e, BufferLoad | BufferStore)}
     parts: dict[Buffer, tuple[Buffer, list[PrimExpr]]] = {}
     for buffer in used:
         part = _part(buffer, regions.get(buffer))
@@ -53,9 +51,7 @@ def intrinsic_for(block: Block, rng: random.Random) -> str | None:
     return name
 
 
-def _part(
-    buffer: Buffer, region: BufferRegion | None
-) -> tuple[Buffer, list[PrimExpr]] | None:
+def _part(buffer: Buffer, region: BufferRegion | None) -> tuple[Buffer, list[PrimExpr]] | None:
     """A buffer for the part that a region is, and where the part begins."""
     if region is None or not all(isinstance(each.extent, IntImm) for each in region.region):
         return None

@@ -11,6 +11,7 @@ from pellucid.arith.iter_map_terms import IterSumExpr
 from pellucid.ir.arithmetic import add, cast_to, const, mul
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IterVar, Range, Var
+from pellucid.ir.structural import structural_equal
 from pellucid.ir.visitor import substitute, uses_var
 from pellucid.tir.block import Block, BlockRealize, is_true
 from pellucid.tir.buffer import BufferLoad
@@ -46,7 +47,7 @@ class BlockLayoutPrimitives(ScheduleCore):
         name = self.name_of(block)
         old = spot.block
         dtype = str(old.iter_vars[0].var.dtype) if old.iter_vars else "int32"
-        layout = as_index_map(index_map, len(old.iter_vars), dtype)
+        layout = self.in_sizes(as_index_map(index_map, len(old.iter_vars), dtype))
         self.note(index_map=layout)
         top = require_trivial_nest(spot)
         domains = {v.var: v.dom for v in old.iter_vars if v.dom is not None}
@@ -79,6 +80,22 @@ def require_trivial_nest(spot: Spot) -> Spot:
     same = len(values) == len(loops) and all(
         any(value is each.loop.loop_var for value in values) for each in loops
     )
+    own = {each.loop.loop_var for each in loops}
+    for each in loops if same else []:
+        if any(uses_var(e, own.__contains__) for e in (each.loop.min, each.loop.extent)):
+            raise Refused(
+                f"the bounds of the loop {each.name!r} depend on another loop",
+                each,
+                found=repr(each.loop.extent),
+            )
+        position = next(k for k, value in enumerate(values) if value is each.loop.loop_var)
+        domain = spot.block.iter_vars[position].dom
+        if domain is None or not _same_range(domain, each.loop):
+            raise Refused(
+                f"the loop {each.name!r} is not the domain of its variable",
+                each,
+                expected=repr(domain),
+            )
     if not same or not is_true(spot.realize.predicate):
         raise Refused(
             f"the variables of the block {spot.name!r} are not its loops",
@@ -87,6 +104,10 @@ def require_trivial_nest(spot: Spot) -> Spot:
             found=", ".join(repr(each) for each in values),
         )
     return loops[0] if loops else spot
+
+
+def _same_range(domain: Range, loop: For) -> bool:
+    return structural_equal(domain.min, loop.min) and structural_equal(domain.extent, loop.extent)
 
 
 def _iterating_over(

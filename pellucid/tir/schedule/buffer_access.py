@@ -49,7 +49,7 @@ class BufferAccessPrimitives(ScheduleCore):
         buffer = regions[buffer_index].buffer
         iters = [v.var for v in spot.block.iter_vars]
         dtype = str(iters[0].dtype) if iters else "int32"
-        ends = _as_ends(gen_new_ranges, len(iters), len(buffer.shape), dtype)
+        ends = self.in_sizes(_as_ends(gen_new_ranges, len(iters), len(buffer.shape), dtype))
         if len(ends.final_indices) != 2 * len(buffer.shape):
             raise Refused(
                 f"there is not one range for each dimension of {buffer.name!r}",

@@ -19,7 +19,7 @@ from pellucid.ir.module import IRModule
 from pellucid.ir.place import ScriptPlace
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, Var
-from pellucid.ir.visitor import substitute
+from pellucid.ir.visitor import pre_order, substitute
 from pellucid.support.errors import ScheduleError, did_you_mean
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.schedule.instruction import Instruction
@@ -107,12 +107,18 @@ class ScheduleCore:
         return None if name is None else self._mod.get_global_var(name)
 
     def get(self, rand_var_or_sref: Any) -> Any:
-        """What a reference means now: the `Block`, the `For`, or the number."""
-        if isinstance(rand_var_or_sref, BlockRV):
-            return self.block(rand_var_or_sref).block
-        if isinstance(rand_var_or_sref, LoopRV):
-            return self.loop(rand_var_or_sref).loop
-        return self.number(rand_var_or_sref)
+        """What a reference means now: the `Block`, the `For`, or the number.
+
+        Raises `ScheduleError` for a block or loop that is gone.
+        """
+        try:
+            if isinstance(rand_var_or_sref, BlockRV):
+                return self.block(rand_var_or_sref).block
+            if isinstance(rand_var_or_sref, LoopRV):
+                return self.loop(rand_var_or_sref).loop
+            return self.number(rand_var_or_sref)
+        except Refused as refused:
+            raise self._error("get", refused) from None
 
     def remove_rv(self, rand_var: Any) -> None:
         """Forget a reference."""
@@ -185,12 +191,42 @@ class ScheduleCore:
         return self._known(reference, "reference")[0]
 
     def number(self, value: Any) -> Any:
-        """A number from a number or an expression of drawn numbers."""
+        """A number from a number or an expression of drawn numbers and of the function's sizes."""
         if isinstance(value, PrimExpr):
             known = {k: v for k, v in self._symbols.items() if isinstance(k, Var)}
-            found = Analyzer().simplify(substitute(value, known))
+            found = Analyzer().simplify(substitute(self.in_sizes(value), known))
+            sizes = self._sizes()
+            unknown = [e for e in pre_order(found) if isinstance(e, Var) and e not in sizes]
+            if unknown:
+                raise Refused(
+                    f"the variable {unknown[0].name!r} is neither a drawn number nor a size of the "
+                    "function",
+                    found=repr(value),
+                )
             return found.value if isinstance(found, IntImm) else found
         return value
+
+    def in_sizes(self, value: Any) -> Any:
+        """An expression or index map in which sizes, as a trace names them, are the function's."""
+        table: dict[Any, Any] = {}
+        sizes = {(each.name, each.dtype): each for each in self._sizes()}
+        own = set(getattr(value, "initial_indices", ()))
+        for each in pre_order(value):
+            if isinstance(each, Var) and each not in own and each not in self._symbols:
+                found = sizes.get((each.name, each.dtype))
+                if found is not None and found is not each:
+                    table[each] = found
+        return substitute(value, table)
+
+    def _sizes(self) -> set[Var]:
+        """The symbolic sizes of the function that the primitive under way looked at last."""
+        func = self._mod[self._looking_at] if self._looking_at is not None else None
+        if not isinstance(func, PrimFunc):
+            return set()
+        extents = [e for buffer in func.buffer_map.values() for e in buffer.shape]
+        used = [v for extent in extents for v in pre_order(extent) if isinstance(v, Var)]
+        scalars = [each for each in func.params if each not in func.buffer_map]
+        return {*used, *scalars}
 
     # Making references.
 

@@ -2,7 +2,9 @@
 
 Numbers, strings, lists and dicts are themselves; blocks, loops and drawn numbers go by their names
 in the trace; integer expressions and index maps are kept as Python text of a small part of the
-language (`+ - * // %`, names, integers, `min` and `max`), which is read back without running code.
+language (`+ - * // %`, names, integers, `tir.min` and `tir.max`), which is read back without
+running code. Sizes of the scheduled function are `tir.Var("n", "int64")`: the schedule finds them
+by name.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from pellucid.tir.index_map import IndexMap
 from pellucid.tir.schedule.rv import BlockRV, LoopRV
 
 _INFIX: dict[type[PrimExpr], str] = {Add: "+", Sub: "-", Mul: "*", FloorDiv: "//", FloorMod: "%"}
-_CALLS: dict[type[PrimExpr], str] = {Min: "min", Max: "max"}
+_CALLS: dict[type[PrimExpr], str] = {Min: "tir.min", Max: "tir.max"}
 Names = Mapping[Any, str]
 
 
@@ -69,7 +71,8 @@ def expr_text(expr: PrimExpr, names: Names) -> str:
     if isinstance(expr, IntImm):
         return str(expr.value)
     if isinstance(expr, Var):
-        return names.get(expr, expr.name)
+        found = names.get(expr)
+        return f'tir.Var("{expr.name}", "{expr.dtype}")' if found is None else found
     if isinstance(expr, Cast):
         return expr_text(expr.value, names)
     if type(expr) in _INFIX:
@@ -184,7 +187,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.FloorDiv: floordiv,
     ast.Mod: floormod,
 }
-_FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {"min": minimum, "max": maximum}
+_FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {"tir.min": minimum, "tir.max": maximum}
 
 
 class _Reader:
@@ -203,10 +206,13 @@ class _Reader:
             return self.table[node.id]
         if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
             return _OPERATORS[type(node.op)](self.read(node.left), self.read(node.right))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 2:
-            function = _FUNCTIONS.get(node.func.id)
-            if function is not None:
-                return function(self.read(node.args[0]), self.read(node.args[1]))
+        if isinstance(node, ast.Call) and len(node.args) == 2:
+            name = ast.unparse(node.func)
+            if name in _FUNCTIONS:
+                return _FUNCTIONS[name](self.read(node.args[0]), self.read(node.args[1]))
+            values = [each.value for each in node.args if isinstance(each, ast.Constant)]
+            if name == "tir.Var" and len(values) == 2:
+                return Var(str(values[0]), str(values[1]))
         raise ArtifactError(
             "An expression in a trace is not of the kind that traces hold.", found=ast.unparse(node)
         )

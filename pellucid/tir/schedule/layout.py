@@ -13,6 +13,7 @@ from pellucid.ir.node import Map
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import Call, FloatImm, IntImm, IterVar, Range, Var, as_expr
 from pellucid.ir.visitor import pre_order, substitute
+from pellucid.support.errors import TypeMismatchError
 from pellucid.tir.block import Block, BlockRealize
 from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion, MatchBufferRegion, decl_buffer
 from pellucid.tir.function import PrimFunc
@@ -23,7 +24,13 @@ from pellucid.tir.schedule.edit import insert, replace
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.regions import BlockRewriter
-from pellucid.tir.schedule.reindex import BufferChoice, Layout, as_index_map, chosen_buffer
+from pellucid.tir.schedule.reindex import (
+    BufferChoice,
+    Layout,
+    as_index_map,
+    chosen_buffer,
+    index_map_refused,
+)
 from pellucid.tir.schedule.rv import BlockRV
 from pellucid.tir.schedule.scope import scope_of
 from pellucid.tir.schedule.tree import Spot, Tree
@@ -71,11 +78,14 @@ class LayoutPrimitives(ScheduleCore):
         separators = list(axis_separators or ())
         if callable(index_map) and not isinstance(index_map, IndexMap):
             dtype = str(target.shape[0].dtype) if target.shape else "int32"
-            index_map, found = IndexMap.from_func_with_separators(
-                index_map, len(target.shape), index_dtype=dtype
-            )
+            try:
+                index_map, found = IndexMap.from_func_with_separators(
+                    index_map, len(target.shape), index_dtype=dtype
+                )
+            except TypeMismatchError as error:
+                raise index_map_refused(error) from None
             separators = separators or found
-        layout = as_index_map(index_map, len(target.shape), "int32")
+        layout = self.in_sizes(as_index_map(index_map, len(target.shape), "int32"))
         self.note(index_map=layout, axis_separators=separators or None)
         _require_relayable(func, target, spot)
         analyzer = self.analyzer(name)
@@ -106,7 +116,7 @@ class LayoutPrimitives(ScheduleCore):
         rank = len(layout.final_indices)
         found: IndexMap
         if isinstance(value, IndexMap) or callable(value):
-            found = as_index_map(value, rank, "int32")
+            found = self.in_sizes(as_index_map(value, rank, "int32"))
             single = found.final_indices[0]
             self.note(pad_value=single.value if isinstance(single, IntImm | FloatImm) else found)
         else:

@@ -12,6 +12,7 @@ from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, IterVar, Range, Var
 from pellucid.ir.structural import structural_equal
 from pellucid.ir.visitor import pre_order, substitute, uses_var
+from pellucid.support.errors import TypeMismatchError
 from pellucid.tir.block import Block, BlockRealize
 from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion, decl_buffer
 from pellucid.tir.index_map import IndexMap
@@ -114,7 +115,7 @@ class ReindexPrimitives(ScheduleCore):
     def _layout(self, spot: Spot, index_map: Layout) -> IndexMap:
         """The map, with the block's variables as a last resort for its dtype; recorded."""
         dtype = spot.block.iter_vars[0].var.dtype if spot.block.iter_vars else "int32"
-        found = as_index_map(index_map, len(spot.block.iter_vars), str(dtype))
+        found = self.in_sizes(as_index_map(index_map, len(spot.block.iter_vars), str(dtype)))
         self.note(index_map=found)
         return found
 
@@ -198,7 +199,18 @@ def as_index_map(mapping: Layout, rank: int, dtype: str) -> IndexMap:
                 found=str(len(mapping.initial_indices)),
             )
         return mapping
-    return IndexMap.from_func(mapping, rank, index_dtype=dtype)
+    try:
+        return IndexMap.from_func(mapping, rank, index_dtype=dtype)
+    except TypeMismatchError as error:
+        raise index_map_refused(error) from None
+
+
+def index_map_refused(error: TypeMismatchError) -> Refused:
+    """What is wrong with a function that was to become an index map."""
+    text = error.message.rstrip(".")
+    return Refused(
+        text[:1].lower() + text[1:], expected=error.expected, found=error.found, cure=error.cure
+    )
 
 
 def chosen_buffer(spot: Spot, choice: Any) -> tuple[Buffer, bool]:
