@@ -90,7 +90,13 @@ prim_func.dialect = "tir"  # pyright: ignore[reportFunctionMemberAccess]
 macro.macro_token = "tir"  # pyright: ignore[reportFunctionMemberAccess]
 
 _dtypes = {name: DtypeFunction(name) for name in SCALAR_DTYPES if name != "handle"}
-globals().update({**tir_expressions.dtype_first(vars(op)), **tir_expressions.exact, **_dtypes})
+globals().update(
+    {
+        **tir_expressions.dtype_first(vars(op)),
+        **tir_expressions.exact,
+        **_dtypes,
+    }
+)
 
 _intrinsics = [name for name in vars(op) if not name.startswith("_") and name != "annotations"]
 _OTHERS = ["Buffer", "Ptr", "Range", "StringImm", "boolean", "handle", "macro", "prim_func"]

@@ -33,6 +33,11 @@ def _dtype_handle(args: Args) -> DataType:
     return HANDLE
 
 
+def _dtype_int32(args: Args) -> DataType:
+    del args
+    return DataType("int32")
+
+
 _CALL_EXTERN = _register("call_extern", None, pure=False, dtype_first=True)
 _CALL_PURE_EXTERN = _register("call_pure_extern", None, pure=True, dtype_first=True)
 _CALL_PACKED = _register("call_packed", None, pure=False)
@@ -52,6 +57,7 @@ _UNDEF = _register("undef", 0, pure=True, dtype_first=True)
 _VECTOR_LOW = _register("vectorlow", 1, pure=True, dtype_first=True)
 _VECTOR_HIGH = _register("vectorhigh", 1, pure=True, dtype_first=True)
 _VECTOR_COMBINE = _register("vectorcombine", 2, pure=True, dtype_first=True)
+_STORAGE_SYNC = _register("tvm_storage_sync", None, pure=False, dtype=_dtype_int32)
 _THREAD_ALLREDUCE = _register("tvm_thread_allreduce", None, pure=False, dtype=_dtype_handle)
 
 
@@ -281,6 +287,11 @@ def vectorcombine(dtype: str, vec1: Any, vec2: Any) -> Call:
     return Call(target, _VECTOR_COMBINE, (low, high))
 
 
+def tvm_storage_sync(storage_scope: str, *others: Any) -> Call:
+    """Wait until all threads of a group have come here (nothing to do on a processor)."""
+    return Call("int32", _STORAGE_SYNC, (StringImm(storage_scope), *others))
+
+
 def tvm_thread_allreduce(*freduce_args: Any) -> Call:
     """A reduction over the threads of a group (for targets that have such groups)."""
     return Call(HANDLE, _THREAD_ALLREDUCE, freduce_args)
@@ -324,6 +335,7 @@ __all__ = [
     "reinterpret",
     "ret",
     "tvm_access_ptr",
+    "tvm_storage_sync",
     "tvm_thread_allreduce",
     "tvm_tuple",
     "type_annotation",

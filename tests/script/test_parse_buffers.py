@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pellucid.ir.scalar import IterVar, SizeVar, Var
+from pellucid.ir.structural import structural_equal
 from pellucid.ir.types import PointerType
 from pellucid.script import from_source
 from pellucid.tir.buffer import Buffer
@@ -295,3 +296,10 @@ def test_access_pointers() -> None:
     assert call.args[1].op.name == "tir.tvm_access_ptr"
     assert call.args[2] is func.buffers[0].data
     assert isinstance(func.buffers[0], Buffer)
+
+
+def test_short_constants_are_written_as_lists() -> None:
+    func = function('B = T.allocate_const([1, -2, 3], "int32", [3])\nT.evaluate(0)\n')
+    text = func.script()
+    assert 'T.allocate_const([1, -2, 3], "int32", [3])' in text
+    assert structural_equal(from_source(text), func)

@@ -218,3 +218,21 @@ def test_assignment_of_a_number_is_a_let() -> None:
     assert isinstance(func.body, LetStmt)
     assert func.body.var.name == "x"
     assert isinstance(func.body.value, IntImm)
+
+
+def test_the_dtype_of_any_intrinsic_may_be_stated() -> None:
+    stated, _ = value('T.if_then_else(b, x, y, dtype="int32")')
+    plain, _ = value("T.if_then_else(b, x, y)")
+    assert structural_equal(stated, plain, map_free_vars=True)
+
+
+def test_a_stated_dtype_must_be_that_of_the_result() -> None:
+    with pytest.raises(ParseError) as caught:
+        value('T.exp(f, dtype="float16")')
+    assert str(caught.value).endswith("  expected: float32\n  found: dtype='float16'")
+
+
+def test_vectors_in_small_letters() -> None:
+    small, _ = value("A[0, T.ramp(0, 1, 4)] + T.broadcast(x, 4)")
+    capital, _ = value("A[0, T.Ramp(0, 1, 4)] + T.Broadcast(x, 4)")
+    assert structural_equal(small, capital, map_free_vars=True)

@@ -92,6 +92,9 @@ def Broadcast(value: Any, lanes: Any) -> PrimExpr:
     return scalar.Broadcast(value_of(value), int(lanes))
 
 
+ramp, broadcast = Ramp, Broadcast
+
+
 def Shuffle(vectors: Any, indices: Any) -> PrimExpr:
     """Lanes picked by constant `indices` out of the concatenation of `vectors`."""
     return scalar.Shuffle(as_exprs(vectors), as_exprs(indices))
@@ -191,9 +194,11 @@ __all__ = [
     "Ramp",
     "Select",
     "Shuffle",
+    "broadcast",
     "cast",
     "comm_reducer",
     "index_map",
+    "ramp",
     "target",
     "var",
 ]

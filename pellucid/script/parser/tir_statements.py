@@ -31,7 +31,7 @@ from pellucid.script.parser.tir_frames import (
     StoreClause,
 )
 from pellucid.script.parser.tir_scopes import condition_of, is_number, named
-from pellucid.script.parser.tir_types import DtypeFunction
+from pellucid.script.parser.tir_types import DtypeFunction, dtype_name
 from pellucid.script.parser.tir_vocabulary import serial
 from pellucid.script.parser.variables import VariableTable
 from pellucid.support.errors import TypeMismatchError
@@ -485,7 +485,16 @@ class TirStatements(BlockParser):
             return self._call_global(function, args)
         if "dtype" in keywords and _infers_dtype(function):
             # Printed scripts of other systems state the dtype that follows from the operands.
-            keywords = {key: value for key, value in keywords.items() if key != "dtype"}
+            rest = {key: value for key, value in keywords.items() if key != "dtype"}
+            result = super().call(node, function, args, rest)
+            stated = dtype_name(keywords["dtype"])
+            if stated != str(result.dtype):
+                raise TypeMismatchError(
+                    f"T.{function.__name__} gives another dtype than the one stated.",
+                    expected=str(result.dtype),
+                    found=f"dtype={stated!r}",
+                )
+            return result
         return super().call(node, function, args, keywords)
 
     def _call_global(self, function: GlobalVar, args: list[Any]) -> Call:
@@ -497,7 +506,8 @@ class TirStatements(BlockParser):
 
 def _infers_dtype(function: Any) -> bool:
     """Whether this is an intrinsic whose dtype follows from its operands."""
-    if not str(getattr(function, "__module__", "")).startswith("pellucid.tir.op"):
+    module = str(getattr(function, "__module__", ""))
+    if not module.startswith(("pellucid.tir.op", "pellucid.ir.arithmetic")):
         return False
     return "dtype" not in inspect.signature(function).parameters
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pellucid.ir import scalar
 from pellucid.ir.scalar import IntImm, StringImm, Var
 from pellucid.ir.structural import structural_equal
@@ -42,6 +44,9 @@ from pellucid.tir.stmt import (
     Stmt,
     While,
 )
+
+SHORT_CONSTANT = 16
+"""Constants in memory of up to this many elements are written as lists."""
 
 # The thread axes that `T` has words for.
 THREAD_TAGS = frozenset(
@@ -243,11 +248,11 @@ def _named(p: Printer, node: Any, tail: bool, header: str, var: Var) -> None:
 
 @prints_stmt(AllocateConst)
 def allocate_const(p: Printer, node: AllocateConst, tail: bool) -> None:
-    """`a = T.allocate_const(metadata[...], "float32", [16])`, or a `with`."""
+    """`a = T.allocate_const([1, 2], "int32", [2])`, with the metadata for large contents."""
     if not _is_plain_pointer(node.buffer_var, node.dtype):
         raw_statement(p, node)
         return
-    data = p.metadata.refer(ARRAY, node.value)
+    data = _few_elements(node) or p.metadata.refer(ARRAY, node.value)
     args = [data, string_text(node.dtype), f"[{p.exprs(node.extents)}]"]
     keywords: list[tuple[str, str]] = []
     if len(node.annotations):
@@ -271,6 +276,14 @@ def declare_buffer(p: Printer, node: DeclBuffer, tail: bool) -> None:
         if node.buffer.data not in p.names:
             p.names.set(node.buffer.data, f"{name}.data")
         rest(p, node.body)
+
+
+def _few_elements(node: AllocateConst) -> str:
+    """A short list of integers or finite numbers as text; "" for what the metadata must hold."""
+    array = np.asarray(node.value)
+    if array.size > SHORT_CONSTANT or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+        return ""
+    return str(array.ravel().tolist())
 
 
 def _is_zero_of(value: Any, dtype: str) -> bool:
