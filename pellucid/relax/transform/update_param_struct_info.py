@@ -21,7 +21,7 @@ class _Update(PyExprMutator):
         """The function of the new parameters; its result is derived."""
         params = [self.updated(each) for each in op.params]
         if all(a is b for a, b in zip(params, op.params, strict=True)):
-            return op
+            return super().visit_function_(op)
         body = self.visit_with_new_scope(op.body, params)
         return Function(params, body, None, op.is_pure, op.attrs, op.span)
 
