@@ -25,10 +25,10 @@ _PROVIDED = {
     "VirtualMachine": ("pellucid.runtime.vm", "VirtualMachine"),
     "Executable": ("pellucid.runtime.executable", "Executable"),
     "vm": ("pellucid.runtime.vm", None),
+    "frontend": ("pellucid.frontend", None),
 }
 
 _LATER = {
-    "frontend": "importers of PyTorch and ONNX models",
     "training": "automatic differentiation",
 }
 

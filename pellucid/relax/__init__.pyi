@@ -64,3 +64,4 @@ get_pipeline: typing.Any
 VirtualMachine: typing.Any
 Executable: typing.Any
 vm: typing.Any
+frontend: typing.Any

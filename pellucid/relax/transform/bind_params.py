@@ -17,6 +17,7 @@ from pellucid.relax.expr import Expr, Function, Var, bind_params_hook, const
 from pellucid.relax.substitution import substitute_graph
 from pellucid.relax.symbolic import signature_vars, tir_vars_in_struct_info
 from pellucid.support.errors import RegistryError, TypeMismatchError, did_you_mean
+from pellucid.support.naming import identifier
 
 
 def _parameter(func: Function, key: str | Var) -> Var:
@@ -30,6 +31,9 @@ def _parameter(func: Function, key: str | Var) -> Var:
             found=", ".join(names),
         )
     found = [param for param in func.params if param.name_hint == key]
+    if not found:
+        # In a script the name is an identifier: `fc1.weight` is read back as `fc1_weight`.
+        found = [param for param in func.params if param.name_hint == identifier(key)]
     if not found:
         raise RegistryError(
             f"The function has no parameter {key!r}.",
