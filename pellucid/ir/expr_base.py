@@ -129,6 +129,31 @@ class RelaxExpr(GraphOperators, Node):
             )
         return self.struct_info_
 
+    @property
+    def ty(self) -> Any:
+        """The later name of `struct_info`."""
+        return self.struct_info
+
+    @property
+    def shape_(self) -> Any:
+        """The first generation's name of `struct_info.shape`."""
+        return graph_operators["shape_"](self)
+
+    @property
+    def checked_type(self) -> Any:
+        """What the first generation had beside the shape: rank and dtype, as a `DynTensorType`."""
+        return graph_operators["checked_type"](self)
+
+    @property
+    def _checked_type_(self) -> Any:
+        """The same."""
+        return graph_operators["checked_type"](self)
+
+    @property
+    def checked_type_(self) -> Any:
+        """The same."""
+        return graph_operators["checked_type"](self)
+
 
 @node
 class GlobalVar(RelaxExpr):

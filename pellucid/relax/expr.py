@@ -21,6 +21,7 @@ from pellucid.ir.op import Op
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, as_expr
 from pellucid.ir.scalar import StringImm as ScalarString
+from pellucid.relax.first_generation import DynTensorType
 from pellucid.relax.operators import install
 from pellucid.relax.struct_info import (
     FuncStructInfo,
@@ -145,9 +146,10 @@ def _shape_and_type(shape: Any, type_info: Any) -> StructInfo:
     """The first generation's `Var(name, shape, DynTensorType(ndim, dtype))` as a tensor struct
     info.
     """
-    if type_info is None:
+    if not isinstance(type_info, DynTensorType):
         raise TypeMismatchError(
-            "A variable takes a struct info, or a shape and a tensor type.", found=repr(shape)
+            "A variable takes a struct info, or a shape and a tensor type.",
+            found=repr(shape) if type_info is None else repr(type_info),
         )
     info = TensorStructInfo(shape, type_info.dtype)
     if type_info.ndim not in (-1, info.ndim):

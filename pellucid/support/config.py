@@ -65,6 +65,12 @@ def _truth(text: str) -> bool:
     raise ValueError
 
 
+def _one_of(text: str, *allowed: str) -> str:
+    if text not in allowed:
+        raise ValueError
+    return text
+
+
 def _folder(text: str) -> Path:
     path = Path(text).expanduser()
     if not path.is_absolute():
@@ -108,6 +114,13 @@ XDG_CACHE_HOME: Variable[Path | None] = Variable(
     # The convention says that a relative path is to be ignored.
     lambda text: Path(text) if Path(text).is_absolute() else None,
 )
+COMPAT_TVM: Variable[str] = Variable(
+    "PELLUCID_COMPAT_TVM",
+    '"shadow"',
+    "",
+    "with `shadow`, `import pellucid.compat.tvm` takes the name `tvm` from an installed TVM",
+    lambda text: _one_of(text, "shadow"),
+)
 NO_COLOR: Variable[bool] = Variable(
     "NO_COLOR",
     "any text",
@@ -118,7 +131,7 @@ NO_COLOR: Variable[bool] = Variable(
 
 VARIABLES: tuple[Variable[object], ...] = tuple(
     cast("Variable[object]", each)
-    for each in (NUM_THREADS, DEBUG, CACHE_DIR, CACHE, XDG_CACHE_HOME, NO_COLOR)
+    for each in (NUM_THREADS, DEBUG, CACHE_DIR, CACHE, XDG_CACHE_HOME, COMPAT_TVM, NO_COLOR)
 )
 """All of them, for `pellucid doctor` and the reference page."""
 

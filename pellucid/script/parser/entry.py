@@ -56,7 +56,7 @@ class MemberFunction:
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         """The parsed function."""
         if self._parsed is None:
-            self._parsed = _parse_function(
+            self._parsed = parse_function(
                 self._token, self.script_function, self._host, self._options, self._older
             )
         return self._parsed
@@ -83,16 +83,17 @@ def decorate(
     outer = function.__qualname__.split(".")[:-1]
     if outer and outer[-1] != "<locals>":
         return MemberFunction(token, function, host, options, older)
-    return _parse_function(token, function, host, options, older)
+    return parse_function(token, function, host, options, older)
 
 
-def _parse_function(
+def parse_function(
     token: str,
     function: types.FunctionType,
     host: dict[str, Any],
     options: Mapping[str, Any],
-    older: OlderLanguage | None,
+    older: OlderLanguage | None = None,
 ) -> Any:
+    """Parse a Python function in the dialect `token`, with the names in `host` in scope."""
     source, node = function_source(function)
     return _function(Context(source, host, older=older), node, token, dict(options))
 
@@ -178,7 +179,8 @@ def from_source(
     """Parse a text that holds one decorated function or class, as `.script()` prints it.
 
     `extra_vars` are host values that the text may use besides `I`, `T` and `R`. `name` stands for
-    the file in messages, `older` is as in `decorate`. Returns a `PrimFunc`, a `relax.Function` or an `IRModule`; raises
+    the file in messages, `older` is as in `decorate`. Returns a `PrimFunc`, a `relax.Function` or
+    an `IRModule`; raises
     `ParseError` (or `WellFormedError` unless `check_well_formed` is false).
     """
     if not isinstance(text, str):
