@@ -38,7 +38,11 @@ def op_function(name: str) -> Callable[..., Any] | None:
     if callable(found):
         return found
     op = find_op(PREFIX + name)
-    return None if op is None else record_function(op)
+    if op is None:
+        return None
+    # An operator that a user has defined has its record, and no name in `relax.op`.
+    record = op.get_attr("record")
+    return record_function(op) if record is None else record.build
 
 
 def is_family(name: str) -> bool:

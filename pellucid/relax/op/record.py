@@ -17,7 +17,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple, cast, get_args
 
 import numpy as np
 
@@ -52,12 +52,12 @@ from pellucid.support.errors import TypeMismatchError
 
 # What the parameters of a record may be annotated with. In a call they are graph values; in the
 # lowering they are what tensor expressions see of these.
-Tensor = Any  # a tensor; a number or an array becomes a constant
-Tensors = Any  # a tuple of tensors
-Shape = Any  # a shape; a list of sizes becomes one
-Number = Any  # an integer that may be symbolic
-Numbers = Any  # a tuple of such
-Value = Any  # any graph value
+Tensor = Annotated[Any, "Tensor"]  # a tensor; a number or an array becomes a constant
+Tensors = Annotated[Any, "Tensors"]  # a tuple of tensors
+Shape = Annotated[Any, "Shape"]  # a shape; a list of sizes becomes one
+Number = Annotated[Any, "Number"]  # an integer that may be symbolic
+Numbers = Annotated[Any, "Numbers"]  # a tuple of such
+Value = Annotated[Any, "Value"]  # any graph value
 
 _KINDS = ("Tensor", "Tensors", "Shape", "Number", "Numbers", "Value")
 
@@ -475,8 +475,21 @@ def op(
 
 
 def _param(parameter: inspect.Parameter) -> Param:
-    kind = str(parameter.annotation).split("|")[0].strip()
+    kind = _kind_of(parameter.annotation)
     return Param(parameter.name, kind if kind in _KINDS else "attr", parameter.default)
+
+
+def _kind_of(annotation: Any) -> str:
+    """The name in an annotation, which is text under `from __future__ import annotations`, else
+    one of the types above, or one of them or None.
+    """
+    if isinstance(annotation, str):
+        return annotation.split("|")[0].strip()
+    for each in (annotation, *get_args(annotation)):
+        marks = getattr(each, "__metadata__", ())
+        if marks:
+            return str(marks[0])
+    return ""
 
 
 def _builder_function(record: OpRecord) -> Callable[..., Call]:
