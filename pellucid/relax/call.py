@@ -69,7 +69,11 @@ def _args_tuple(args: Any) -> Expr:
 
 
 def _result(out_sinfo: Any, name: str) -> list[StructInfo]:
-    """`sinfo_args` of the destination-passing calls, whose result must say its shapes."""
+    """`sinfo_args` of the destination-passing calls, whose result must say its shapes; a list of
+    one is that one output, and not a tuple.
+    """
+    if isinstance(out_sinfo, list) and len(cast("list[Any]", out_sinfo)) == 1:
+        out_sinfo = cast("list[Any]", out_sinfo)[0]
     info = as_struct_info(out_sinfo)
     for field in info.fields if isinstance(info, TupleStructInfo) else (info,):
         if not isinstance(field, TensorStructInfo) or not isinstance(field.shape, ShapeExpr):

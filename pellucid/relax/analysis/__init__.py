@@ -1,5 +1,6 @@
 """Questions about graph programs: variables, uses, effects, struct infos, and well-formedness."""
 
+from pellucid.ir.visitor import post_order_visit
 from pellucid.relax.analysis.calls import (
     called_global_vars,
     called_symbols,
@@ -42,6 +43,8 @@ from pellucid.relax.analysis.variables import (
 )
 from pellucid.relax.analysis.well_formed import assert_well_formed, well_formed
 
+detect_recursion = recursive_groups
+
 __all__ = [
     "BaseCheckResult",
     "all_bindings",
@@ -59,6 +62,7 @@ __all__ = [
     "definable_tir_vars_in_struct_info",
     "defined_symbolic_vars",
     "derive_call_ret_struct_info",
+    "detect_recursion",
     "erase_to_well_defined",
     "find_impure_call",
     "free_symbolic_vars",
@@ -68,6 +72,7 @@ __all__ = [
     "is_base_of",
     "is_impure_call",
     "name_to_binding",
+    "post_order_visit",
     "prim_func_struct_info",
     "reachable",
     "recursive_groups",

@@ -204,7 +204,7 @@ def _same_arg(found: Any, wanted: Any) -> bool:
 
 def _result_text(p: Printer, info: StructInfo) -> str:
     """`out_sinfo`: one struct info, or a list of several."""
-    if isinstance(info, TupleStructInfo):
+    if isinstance(info, TupleStructInfo) and len(info.fields) != 1:
         return f"[{p.exprs(info.fields)}]"
     return p.expr(info)
 
