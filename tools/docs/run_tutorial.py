@@ -11,7 +11,6 @@ when a cell of any of them failed.
 """
 
 from __future__ import annotations
-
 import __future__
 
 import base64
