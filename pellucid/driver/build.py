@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.codegen.llvm.compile import CompiledObject, compile_module
-from pellucid.codegen.llvm.emit_support import problems, refuse, require_extern
+from pellucid.codegen.llvm.emit_support import defined_symbols, problems, refuse, require_extern
 from pellucid.codegen.llvm.kernel import emit_kernel
 from pellucid.codegen.llvm.text import Module
 from pellucid.driver.pipeline import lower
@@ -85,8 +85,9 @@ def build_kernels(
         found += problems(func, key, functions)
     refuse(found)
     if machine.is_host:
+        linked = defined_symbols(functions.values())
         for key, func in functions.items():
-            require_extern(func, key)
+            require_extern(func, key, linked)
     module = Module(machine, name)
     kernels: dict[str, Kernel] = {}
     for key, func in functions.items():
@@ -146,7 +147,9 @@ def build(
     machine = Target.current(allow_none=False) if target is None else Target(target)
     assert machine is not None
     kernels = build_kernels(module, machine, bounds_check=bounds_check, name=name)
-    compiled = compile_module(kernels.module.text(), machine, opt_level)
+    compiled = compile_module(
+        kernels.module.text(), machine, opt_level, imports=kernels.module.imports
+    )
     return BuiltModule(
         kernels=kernels.kernels,
         graphs={},

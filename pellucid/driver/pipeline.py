@@ -18,6 +18,8 @@ from pellucid.tir.transform.passes import Stage
 def lowering(*, bounds_check: bool = False) -> Sequential:
     """The passes that a loop function goes through, in order."""
     passes: list[Pass] = [
+        # What annotations ask for is done below, or refused here.
+        transform.CheckAnnotations(),
         # The init of a reduction becomes a condition on its first iteration.
         transform.LowerInitBlock(),
         # Blocks lose their iteration variables.
@@ -43,6 +45,8 @@ def lowering(*, bounds_check: bool = False) -> Sequential:
         transform.HoistReductionInit(),
         # Vectorized loops become operations on vectors.
         transform.VectorizeLoop(),
+        # Loops are unrolled where pragmas ask for it.
+        transform.AutoUnroll(),
         # What does nothing goes.
         transform.RemoveNoOp(),
     ]

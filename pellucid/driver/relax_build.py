@@ -59,17 +59,19 @@ def build(
         module = _pipeline(relax_pipeline)(module)
     kernels = build_kernels(module, machine, bounds_check=bounds_check)
     constants = Constants()
+    signatures = {name: kernel.signature for name, kernel in kernels.kernels.items()}
     plans = {
-        var.name_hint: build_plan(module, var.name_hint, constants)
+        var.name_hint: build_plan(module, var.name_hint, constants, signatures)
         for var, function in module.functions.items()
         if isinstance(function, Function)
     }
-    signatures = {name: kernel.signature for name, kernel in kernels.kernels.items()}
     around = Surroundings(
         signatures, plans, [(str(t.dtype), tuple(t.shape)) for t in constants.tensors]
     )
     plans = _emit(kernels.module, plans, around)
-    compiled = compile_module(kernels.module.text(), machine, opt_level)
+    compiled = compile_module(
+        kernels.module.text(), machine, opt_level, imports=kernels.module.imports
+    )
     return Executable(
         kernels=kernels.kernels,
         graphs=plans,

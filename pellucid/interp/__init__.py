@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pellucid.interp.foreign import register_meaning, remove_meaning
 from pellucid.interp.graph import Interpreter
 from pellucid.interp.loops import run_prim_func
 from pellucid.ir import hooks
@@ -28,4 +29,4 @@ def run(program: Any, *args: Any, name: str = "main") -> Any:
 
 hooks.evaluator.fill(run)
 
-__all__ = ["Interpreter", "run", "run_prim_func"]
+__all__ = ["Interpreter", "register_meaning", "remove_meaning", "run", "run_prim_func"]

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from pellucid.interp.foreign import call_meaning, without_count
 from pellucid.interp.memory import Pointer, Storage, View, compact_strides
 from pellucid.interp.scalar import ReturnValueError, ScalarEvaluator
 from pellucid.interp.values import element, is_lanes, numpy_dtype
@@ -498,10 +499,34 @@ def _no_effect(self: LoopInterpreter, expr: ir.Call) -> Any:
     del self, expr
 
 
+def _call_extern(self: LoopInterpreter, expr: ir.Call) -> Any:
+    name, *args = expr.args
+    return call_meaning(
+        cast("ir.StringImm", name).value,
+        "C function",
+        [self.eval(each) for each in args],
+        expr.dtype,
+    )
+
+
+def _call_llvm(self: LoopInterpreter, expr: ir.Call) -> Any:
+    name, *args = expr.args
+    return call_meaning(
+        cast("ir.StringImm", name).value,
+        "LLVM intrinsic",
+        [self.eval(each) for each in without_count(args)],
+        expr.dtype,
+    )
+
+
 _MEMORY_CALLS: dict[str, Callable[[LoopInterpreter, Any], Any]] = {
     "tir.call_packed": _call_packed,
     "tir.tvm_call_packed": _call_packed,
     "tir.call_cpacked": _call_packed,
+    "tir.call_extern": _call_extern,
+    "tir.call_pure_extern": _call_extern,
+    "tir.call_llvm_intrin": _call_llvm,
+    "tir.call_llvm_pure_intrin": _call_llvm,
     "tir.address_of": _address_of,
     "tir.tvm_access_ptr": _access_ptr,
     "tir.tvm_stack_make_array": _stack_array,

@@ -143,7 +143,8 @@ def test_an_unknown_c_function_is_an_error():
         build(f)
     assert str(caught.value) == (
         "f calls the C function 'there_is_no_such_function', which this process does not have.\n"
-        "  cure: load its library first: ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)"
+        "  cure: load its library first: ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL); "
+        "or link LLVM IR that defines it: annotate a block with 'pragma_import_llvm'"
     )
 
 

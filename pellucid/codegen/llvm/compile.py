@@ -4,17 +4,19 @@ Comes in: the text of a module and the target. Goes out: `CompiledObject`, whose
 relocatable (position independent, small code model). The optimiser runs at level 1 without the
 loop and SLP vectorisers: the schedule has decided what is a vector, and LLVM's higher levels add
 nothing to that but time. Our own IR failing to parse or verify is an `InternalError` that shows the
-lines.
+lines; LLVM modules of the user's (`link.py`) that fail are errors of theirs.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import closing
 from functools import cache
 from types import ModuleType
 from typing import Any
 
+from pellucid.codegen.llvm.link import link_imports
 from pellucid.support.errors import InternalError
 from pellucid.target import Target
 
@@ -155,16 +157,19 @@ def compile_module(
     codegen_level: int = 2,
     vectorise: bool = False,
     unroll: bool = True,
+    imports: Mapping[str, str] | None = None,
 ) -> CompiledObject:
     """Object code of the IR `text` for `target`.
 
     `level` (0 to 3) is that of the optimiser, `codegen_level` (1 to 3) that of instruction
     selection and register allocation; at 0 the latter would spill every value, so it is refused.
-    `vectorise` turns LLVM's own vectorisers on, `unroll` leaves its loop unroller on.
+    `vectorise` turns LLVM's own vectorisers on, `unroll` leaves its loop unroller on. `imports` are
+    the texts of other modules to link, each with the place that wants it.
     """
     if codegen_level < 1:
         raise InternalError("Code is never generated at level 0.")
     with closing(parse(text, target)) as module:
+        link_imports(_llvm(), module, imports or {})
         optimise(module, target, level, vectorise=vectorise, unroll=unroll)
         bitcode = module.as_bitcode()
         object_ = target_machine(target, codegen_level).emit_object(module)

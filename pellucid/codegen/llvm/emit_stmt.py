@@ -27,6 +27,7 @@ from pellucid.support.errors import InternalError
 from pellucid.tir import stmt as tir
 from pellucid.tir.buffer import Buffer
 from pellucid.tir.stmt import ForKind
+from pellucid.tir.transform.check_annotations import IMPORT_LLVM
 
 STACK_BYTES = 64 * 1024
 """Constant allocations up to this size live on the stack, as long as all of a function's ..."""
@@ -181,7 +182,10 @@ class StmtEmitter(PackedEmitter):
         self.run(statement.body)
 
     def attribute(self, statement: Any) -> None:
-        """AttrStmt: the facts known here are hints."""
+        """AttrStmt: LLVM code to link; the others that are known here are hints."""
+        if statement.attr_key == IMPORT_LLVM:
+            where = f"{self.shared.name} (at {statement.node})"
+            self.module.import_llvm(statement.value.value, where)
         self.run(statement.body)
 
     # Memory

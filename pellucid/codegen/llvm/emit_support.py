@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -22,7 +23,9 @@ from pellucid.tir import stmt as tir
 from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.stmt import ForKind
+from pellucid.tir.transform.check_annotations import IMPORT_LLVM
 
+_DEFINITION = re.compile(r'^\s*define\b[^@\n]*@"?([\w.$-]+)', re.MULTILINE)
 HINTS = frozenset(
     {
         "storage_scope",
@@ -83,7 +86,7 @@ def _statement_problem(node: Any) -> str | None:
         key = node.attr_key
         if key == "thread_extent":
             return f"{key!r} launches threads, which a processor has not"
-        if not key.startswith("pragma_") and key not in HINTS:
+        if key != IMPORT_LLVM and key not in HINTS:
             return f"the attribute {key!r} is not known"
     return None
 
@@ -149,9 +152,22 @@ def extern_names(func: PrimFunc) -> list[str]:
     return list(found)
 
 
-def require_extern(func: PrimFunc, name: str) -> None:
-    """Raise a `RegistryError` for a C function that this process does not have."""
-    symbols = extern_names(func)
+def defined_symbols(functions: Iterable[PrimFunc]) -> frozenset[str]:
+    """The functions that the LLVM modules define which loop functions link."""
+    found: set[str] = set()
+    for func in functions:
+        for node in pre_order(func.body):
+            if isinstance(node, tir.AttrStmt) and node.attr_key == IMPORT_LLVM:
+                text = node.value.value if isinstance(node.value, ir.StringImm) else ""
+                found.update(_DEFINITION.findall(text))
+    return frozenset(found)
+
+
+def require_extern(func: PrimFunc, name: str, linked: frozenset[str] = frozenset()) -> None:
+    """Raise a `RegistryError` for a C function that this process does not have, and no LLVM module
+    among the `linked` ones.
+    """
+    symbols = [each for each in extern_names(func) if each not in linked]
     if not symbols or os.name != "posix":
         return
     process = ctypes.CDLL(None)
@@ -159,7 +175,8 @@ def require_extern(func: PrimFunc, name: str) -> None:
         if not hasattr(process, symbol):
             raise RegistryError(
                 f"{name} calls the C function {symbol!r}, which this process does not have.",
-                cure="load its library first: ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)",
+                cure="load its library first: ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL); or link "
+                "LLVM IR that defines it: annotate a block with 'pragma_import_llvm'",
             )
 
 

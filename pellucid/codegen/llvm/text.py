@@ -248,6 +248,14 @@ class Module:
         self._strings: dict[str, Value] = {}
         self._metadata: list[str] = []
         self._assembly: list[str] = []
+        self.imports: dict[str, str] = {}
+
+    def import_llvm(self, text: str, what: str) -> None:
+        """Link the LLVM module `text` (IR, written by a user) to this one when it is compiled.
+
+        `what` names the place that asks for it, for messages. A text is linked once.
+        """
+        self.imports.setdefault(text, what)
 
     def function(
         self,

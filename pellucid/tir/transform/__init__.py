@@ -3,6 +3,8 @@
 from pellucid.ir.transform import PassContext, Sequential, module_pass
 from pellucid.tir.transform.annotate_entry_func import AnnotateEntryFunc
 from pellucid.tir.transform.apply import Apply
+from pellucid.tir.transform.auto_unroll import AutoUnroll
+from pellucid.tir.transform.check_annotations import CheckAnnotations
 from pellucid.tir.transform.check_indices import CheckIndices
 from pellucid.tir.transform.compact_buffer_allocation import CompactBufferAllocation
 from pellucid.tir.transform.convert_blocks_to_opaque import ConvertBlocksToOpaque
@@ -27,6 +29,8 @@ from pellucid.tir.transform.vectorize_loop import VectorizeLoop
 __all__ = [
     "AnnotateEntryFunc",
     "Apply",
+    "AutoUnroll",
+    "CheckAnnotations",
     "CheckIndices",
     "CompactBufferAllocation",
     "ConvertBlocksToOpaque",

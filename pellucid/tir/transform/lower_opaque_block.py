@@ -2,16 +2,18 @@
 
 Before: opaque blocks without init and without match buffers. After: no blocks. A predicate becomes
 `if`; an allocated buffer becomes `Allocate` with a `DeclBuffer`; a loop of extent one is replaced
-by its body. Block annotations that start with `pragma_` become `AttrStmt`; the others were hints
-for earlier stages, except `buffer_dim_align`, which gives an allocated buffer padded strides.
+by its body. Annotations that start with `pragma_` become an `AttrStmt` around the body of their
+block, or around their loop; LLVM code that is to be linked (`pragma_import_llvm`) stands around the
+whole function, once. The others were for earlier stages or are notes, except `buffer_dim_align`,
+which gives an allocated buffer padded strides.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pellucid.ir.arithmetic import add, cast_to, const, floormod, mul, sub
-from pellucid.ir.attrs import Attrs
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, StringImm
 from pellucid.ir.transform import Pass
@@ -29,6 +31,7 @@ from pellucid.tir.stmt import (
     IfThenElse,
     Stmt,
 )
+from pellucid.tir.transform.check_annotations import IMPORT_LLVM
 from pellucid.tir.transform.contract import forbid
 from pellucid.tir.transform.folding import Folder, keep_loop
 from pellucid.tir.transform.passes import stage
@@ -38,6 +41,8 @@ class _LowerOpaque(Folder):
     def __init__(self, aligned: dict[Buffer, tuple[int, int, int]]) -> None:
         super().__init__()
         self.aligned = aligned
+        # LLVM modules to link, each with the name of the block or loop that asks for it.
+        self.imports: dict[str, str] = {}
 
     def visit_block_realize_(self, node: Any) -> Any:
         """A block becomes its body, inside its allocations and under its predicate."""
@@ -49,9 +54,7 @@ class _LowerOpaque(Folder):
         body = self.visit(block.body)
         for buffer in reversed(block.alloc_buffers):
             body = allocation(self.visit_definition(buffer), body)
-        for key, value in reversed(block.annotations.items()):
-            if key.startswith("pragma_"):
-                body = AttrStmt(StringImm(block.name_hint), key, _expression(value), body)
+        body = self.pragmas(block.name_hint, block.annotations, body)
         return body if is_true(predicate) else IfThenElse(predicate, body)
 
     def visit_buffer_realize_(self, node: Any) -> Any:
@@ -62,14 +65,32 @@ class _LowerOpaque(Folder):
         """A loop that runs once is its body."""
         low, extent = self.visit(node.min), self.visit(node.extent)
         one = isinstance(extent, IntImm) and extent.value == 1
-        if one and node.kind != ForKind.THREAD_BINDING and not _has_pragma(node.annotations):
+        pragmas = {k: v for k, v in node.annotations.items() if k.startswith("pragma_")}
+        if one and node.kind != ForKind.THREAD_BINDING:
             self.replaced[node.loop_var] = cast_to(node.loop_var.dtype, low)
-            return self.visit(node.body)
-        return keep_loop(node, min=low, extent=extent, body=self.visit(node.body))
+            loop = self.visit(node.body)
+        else:
+            loop = keep_loop(node, min=low, extent=extent, body=self.visit(node.body))
+            if pragmas:
+                rest = {k: v for k, v in node.annotations.items() if k not in pragmas}
+                loop = loop.replace(annotations=rest)
+        return self.pragmas(node.loop_var.name, pragmas, loop)
 
+    def pragmas(self, name: str, annotations: Mapping[str, Any], body: Stmt) -> Stmt:
+        """`body` inside what the annotations of the block or loop `name` ask for."""
+        for key, value in reversed(list(annotations.items())):
+            if key == IMPORT_LLVM:
+                text = value.value if isinstance(value, StringImm) else str(value)
+                self.imports.setdefault(text, name)
+            elif key.startswith("pragma_"):
+                body = AttrStmt(StringImm(name), key, _expression(value), body)
+        return body
 
-def _has_pragma(annotations: Attrs) -> bool:
-    return any(key.startswith("pragma_") for key in annotations)
+    def linked(self, body: Stmt) -> Stmt:
+        """The body of the function, inside the LLVM modules that it needs."""
+        for text, name in reversed(self.imports.items()):
+            body = AttrStmt(StringImm(name), IMPORT_LLVM, StringImm(text), body)
+        return body
 
 
 def _expression(value: Any) -> PrimExpr:
@@ -122,7 +143,8 @@ def allocation(buffer: Buffer, body: Stmt) -> Stmt:
 
 def lower_opaque_block(func: PrimFunc) -> PrimFunc:
     """The function without blocks."""
-    return func.with_body(_LowerOpaque(_alignments(func)).visit(func.body))
+    lowering = _LowerOpaque(_alignments(func))
+    return func.with_body(lowering.linked(lowering.visit(func.body)))
 
 
 def verify_no_block(func: PrimFunc) -> None:
