@@ -1,10 +1,11 @@
-"""What everything printable shares: `.script()`, `.show()`, and a bounded `repr`."""
+"""What everything printable shares: `.script()`, `.show()`, `.diff()`, and a bounded `repr`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pellucid.ir import hooks
+from pellucid.ir.difference import Difference, diff
 
 
 class Scriptable:
@@ -23,4 +24,9 @@ class Scriptable:
     ) -> None:
         """Print the script, highlighted on a terminal and in a notebook."""
         del black_format
+        options.setdefault("describe_constants", True)
         hooks.show.get()(self.script(**options), style)
+
+    def diff(self, other: Any) -> Difference:
+        """This program and `other` side by side, with what differs marked; see `ir.difference`."""
+        return diff(self, other)

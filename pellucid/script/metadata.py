@@ -67,6 +67,16 @@ class MetadataWriter:
         """Whether there is any."""
         return bool(self._tables)
 
+    def describe(self, most: int = 20) -> list[str]:
+        """A line for each of the first `most`: its place, shape, dtype and first elements."""
+        found = [
+            f'metadata["{kind}"][{index}]: {_summary(_numpy(value))}'
+            for kind, values in self._tables.items()
+            for index, value in enumerate(values)
+        ]
+        more = len(found) - most
+        return [*found[:most], *([f"… and {more} more"] if more > 0 else [])]
+
     def to_json(self) -> str:
         """All of it, in one line."""
         tables = {
@@ -74,6 +84,13 @@ class MetadataWriter:
             for kind, values in self._tables.items()
         }
         return json.dumps({"version": VERSION, **tables})
+
+
+def _summary(array: Any) -> str:
+    """Shape, dtype and the first elements of an array."""
+    first = [f"{each:.4g}" if "float" in array.dtype.name else str(each) for each in array.flat[:4]]
+    rest = " …" if array.size > len(first) else ""
+    return f"{array.shape} {array.dtype.name}, {' '.join(first)}{rest}"
 
 
 def _encode(array: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pellucid.relax.analysis.calls import (
     reachable,
     recursive_groups,
 )
+from pellucid.relax.analysis.graph import Graph, graph
 from pellucid.relax.analysis.purity import contains_impure_call, find_impure_call, is_impure_call
 from pellucid.relax.analysis.struct_info import (
     BaseCheckResult,
@@ -47,6 +48,7 @@ detect_recursion = recursive_groups
 
 __all__ = [
     "BaseCheckResult",
+    "Graph",
     "all_bindings",
     "all_global_vars",
     "all_symbolic_vars",
@@ -69,6 +71,7 @@ __all__ = [
     "free_vars",
     "get_static_type",
     "get_var2val",
+    "graph",
     "is_base_of",
     "is_impure_call",
     "name_to_binding",

@@ -110,6 +110,8 @@ def _header(p: Printer, value: Any) -> list[str]:
     ]
     if p.metadata and not p.config.show_meta:
         lines.append("# The constants are left out: show_meta=True prints them.")
+        if p.config.describe_constants:
+            lines.extend(f"#   {each}" for each in p.metadata.describe())
     lines.append("")
     if p.metadata and p.config.show_meta:
         lines.append(f'metadata = {p.ir("load_metadata")}("""{p.metadata.to_json()}""")')

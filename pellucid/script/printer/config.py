@@ -21,6 +21,8 @@ class PrinterConfig:
     """The name of the class (of a module) or function that is printed."""
     show_meta: bool = False
     """Whether to print the constants, without which a text that has some cannot be parsed."""
+    describe_constants: bool = False
+    """Whether to say in comments what the constants are that are left out (`show()` does)."""
     ir_prefix: str = "I"
     """What the dialect of modules is called."""
     tir_prefix: str = "T"
