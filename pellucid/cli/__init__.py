@@ -28,6 +28,7 @@ INTERRUPTED = 130
 COMMANDS = {
     "demo": "compile a trained classifier and run it on real images",
     "show": "print a script module at a station of its way to machine code",
+    "diff": "print two script modules side by side",
     "compile": "compile a script module into one file",
     "run": "run a compiled file on arrays",
     "doctor": "say what this machine offers and whether compiling works",
@@ -35,7 +36,7 @@ COMMANDS = {
 }
 
 # Commands that are named in the plan and that this version does not have.
-LATER = ("check", "diff", "profile", "report", "tune")
+LATER = ("check", "profile", "report", "tune")
 
 
 class CommandModule(Protocol):
