@@ -31,6 +31,7 @@ COMMANDS = {
     "diff": "print two script modules side by side",
     "compile": "compile a script module into one file",
     "run": "run a compiled file on arrays",
+    "run-doc": "run a notebook, a Markdown page or a percent script",
     "doctor": "say what this machine offers and whether compiling works",
     "cache": "show or clear the folder of cached results",
 }
@@ -71,7 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def dispatch(name: str, words: Sequence[str]) -> int:
     """Run the subcommand `name` with its arguments `words`; the exit code."""
-    module = cast("CommandModule", importlib.import_module(f"pellucid.cli.{name}"))
+    module = cast(
+        "CommandModule", importlib.import_module(f"pellucid.cli.{name.replace('-', '_')}")
+    )
     parser = argparse.ArgumentParser(
         prog=f"pellucid {name}",
         description=(module.__doc__ or "").strip(),
