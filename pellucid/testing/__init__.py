@@ -1,9 +1,13 @@
 """Tools for testing compilers and programs: generators, differential runs, tolerances, assert
-helpers. `pellucid.testing.peak` measures what a core can do.
+helpers, validation of schedules.
+
+The public names are listed in `__init__.pyi` and loaded when they are first used.
 """
 
-from __future__ import annotations
+from collections.abc import Callable
+from typing import cast
 
-from pellucid.testing.tolerance import Tolerance, assert_allclose, tolerance_of
+import lazy_loader
 
-__all__ = ["Tolerance", "assert_allclose", "tolerance_of"]
+_Door = tuple[Callable[[str], object], Callable[[], list[str]], list[str]]
+__getattr__, __dir__, __all__ = cast("_Door", lazy_loader.attach_stub(__name__, __file__))

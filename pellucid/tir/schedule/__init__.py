@@ -7,6 +7,7 @@ from pellucid.tir.schedule.reducers import register_reducer
 from pellucid.tir.schedule.rv import BlockRV, ExprRV, LoopRV
 from pellucid.tir.schedule.schedule import Schedule
 from pellucid.tir.schedule.trace import Trace
+from pellucid.tir.schedule.verdict import ValidationError, Verdict
 
 __all__ = [
     "BlockRV",
@@ -17,5 +18,7 @@ __all__ = [
     "ScheduleError",
     "TensorIntrin",
     "Trace",
+    "ValidationError",
+    "Verdict",
     "register_reducer",
 ]

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from pellucid.arith.analyzer import Analyzer
-from pellucid.ir import hooks
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.module import IRModule
 from pellucid.ir.place import ScriptPlace
@@ -27,6 +26,7 @@ from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import BlockRV, BlockToken, LoopRV
 from pellucid.tir.schedule.trace import Trace
 from pellucid.tir.schedule.tree import Spot, Tree, with_tokens
+from pellucid.tir.schedule.verdict import Validate, fingerprint, judge
 from pellucid.tir.stmt import Stmt
 
 IS_SCHEDULED = "tir.is_scheduled"
@@ -35,7 +35,7 @@ INLINE = "inline"
 ROOT = "root"
 RENDER_LEVELS = ("detail", "fast", "none")
 DEBUG_MASKS = ("none", "all", "verify-sref-tree", "verify-cached-flags")
-VALIDATIONS = (None, "test")
+VALIDATIONS = (None, "test", "a function of the module before and after")
 T = TypeVar("T")
 
 
@@ -60,10 +60,11 @@ class ScheduleCore:
         debug_mask: str | int = "none",
         error_render_level: str = "detail",
         enable_check: bool = True,
-        validate: str | None = None,
+        validate: Validate = None,
     ) -> None:
         _require_choice("error_render_level", error_render_level, RENDER_LEVELS)
-        _require_choice("validate", validate, VALIDATIONS)
+        if not callable(validate):
+            _require_choice("validate", validate, VALIDATIONS)
         if isinstance(debug_mask, str):
             _require_choice("debug_mask", debug_mask, DEBUG_MASKS)
         module = _as_module(mod)
@@ -322,7 +323,16 @@ class ScheduleCore:
 
     def _validate(self, inst: Instruction, before: IRModule) -> None:
         if self.validate is not None and self._mod is not before:
-            inst.verdict = str(hooks.validator.get()(before, self._mod))
+            inst.verdict = judge(self.validate, before, self._mod, inst.kind)
+            inst.state = fingerprint(before, self._mod)
+
+    def keep_verdict(self, inst: Instruction) -> None:
+        """Let the last step have the verdict of another that changed the same in the same way."""
+        own = self._trace.insts[-1]
+        if inst.verdict is None or own.verdict is not None or self._before is self._mod:
+            return
+        if inst.state == fingerprint(self._before, self._mod):
+            own.verdict, own.state = inst.verdict, inst.state
 
     def _error(self, kind: str, refused: Refused) -> ScheduleError:
         """The user's error for a condition that does not hold."""

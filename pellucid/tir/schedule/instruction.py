@@ -14,6 +14,7 @@ from typing import Any, cast
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm
 from pellucid.tir.schedule.rv import BlockRV, LoopRV
+from pellucid.tir.schedule.verdict import Verdict
 
 
 def mentions(value: Any) -> bool:
@@ -34,7 +35,7 @@ class Instruction:
     """A call of the primitive `kind`.
 
     `positional` names the argument that holds any number of values (`fuse(*loops)`), if there is
-    one.
+    one. `state` says which programs the verdict is about (`verdict.fingerprint`).
     """
 
     kind: str
@@ -43,7 +44,8 @@ class Instruction:
     single: bool = False
     positional: str | None = None
     decision: Any = None
-    verdict: str | None = None
+    verdict: Verdict | None = None
+    state: str | None = None
 
     @property
     def inputs(self) -> dict[str, Any]:

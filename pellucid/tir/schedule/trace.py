@@ -20,6 +20,7 @@ from pellucid.support.errors import ArtifactError, ScheduleError
 from pellucid.tir.schedule.encode import from_json, text_of, to_json
 from pellucid.tir.schedule.instruction import Instruction
 from pellucid.tir.schedule.rv import BlockRV, LoopRV
+from pellucid.tir.schedule.verdict import Verdict
 
 FORMAT = "pellucid.schedule.trace.1"
 POSTPROC = "enter_postproc"
@@ -46,6 +47,10 @@ class Replayable(Protocol):
 
     def call(self, kind: str, arguments: dict[str, Any], positional: str | None) -> Any:
         """Call a primitive by name."""
+        ...
+
+    def keep_verdict(self, inst: Instruction) -> None:
+        """Take over the verdict of an instruction, if the step was the very same."""
         ...
 
 
@@ -96,7 +101,8 @@ class Trace:
         remove_postproc: bool = False,
         decision_provider: DecisionProvider | None = None,
     ) -> None:
-        """Do the same on another schedule.
+        """Do the same on another schedule. A step that changes the same programs in the same way
+        keeps its verdict.
 
         `decision_provider(instruction, arguments)` may give another decision for a sampling
         instruction; None keeps the recorded one.
@@ -108,6 +114,7 @@ class Trace:
                 other = None if decision_provider is None else decision_provider(inst, arguments)
                 arguments["decision"] = inst.decision if other is None else other
             result = sch.call(inst.kind, arguments, inst.positional)
+            sch.keep_verdict(inst)
             _pair(inst, result, table)
 
     def simplified(self, remove_postproc: bool = False) -> Trace:
@@ -124,9 +131,12 @@ class Trace:
     def with_decision(
         self, inst: Instruction, decision: Any, remove_postproc: bool = False
     ) -> Trace:
-        """The same trace with another decision for one instruction."""
+        """The same trace with another decision for one instruction; from there on there are no
+        verdicts.
+        """
         if inst not in self.insts:
             raise ScheduleError("The instruction does not belong to this trace.")
+        position = self.insts.index(inst)
         insts = [
             Instruction(
                 each.kind,
@@ -135,9 +145,10 @@ class Trace:
                 each.single,
                 each.positional,
                 decision if each is inst else each.decision,
-                each.verdict,
+                each.verdict if k < position else None,
+                each.state if k < position else None,
             )
-            for each in self._counted(remove_postproc)
+            for k, each in enumerate(self._counted(remove_postproc))
         ]
         return Trace(insts)
 
@@ -175,8 +186,8 @@ class Trace:
         return f"{call}  # {inst.verdict}" if verdicts and inst.verdict else call
 
     def __str__(self) -> str:
-        """A Python function that does the same to a schedule."""
-        lines = self.as_python() or ["pass"]
+        """A Python function that does the same to a schedule; verdicts are comments."""
+        lines = self.as_python(verdicts=True) or ["pass"]
         head = "# from pellucid import tir\ndef apply_trace(sch: tir.Schedule) -> None:\n"
         return head + "\n".join(f"    {line}" for line in lines)
 
@@ -184,9 +195,7 @@ class Trace:
 
     def show(self, style: str | None = None) -> None:
         """Print the trace as Python, highlighted, with the verdicts of validation."""
-        lines = self.as_python(verdicts=True) or ["pass"]
-        head = "# from pellucid import tir\ndef apply_trace(sch: tir.Schedule) -> None:\n"
-        hooks.show.get()(head + "\n".join(f"    {line}" for line in lines), style)
+        hooks.show.get()(str(self), style)
 
     # As JSON.
 
@@ -203,6 +212,7 @@ class Trace:
                     "single": each.single,
                     "positional": each.positional,
                     "decision": to_json(each.decision, names),
+                    "verdict": None if each.verdict is None else [*each.verdict, each.state],
                 }
                 for each in self._counted(remove_postproc)
             ],
@@ -229,6 +239,9 @@ class Trace:
                 entry["positional"],
                 from_json(entry["decision"], table),
             )
+            saved = entry.get("verdict")
+            if saved is not None:
+                inst.verdict, inst.state = Verdict(saved[0], saved[1]), saved[2]
             insts.append(inst)
         return Trace(insts)
 
