@@ -1,5 +1,5 @@
-from . import interp as interp
 from . import frontend as frontend
+from . import interp as interp
 from . import ir as ir
 from . import relax as relax
 from . import runtime as runtime
@@ -34,5 +34,6 @@ from .support.errors import TypeMismatchError as TypeMismatchError
 from .support.errors import UnsupportedError as UnsupportedError
 from .support.errors import WellFormedError as WellFormedError
 from .target.target import Target as Target
+from .tir.schedule.verdict import ValidationError as ValidationError
 
 __version__: str

@@ -214,7 +214,11 @@ class Evaluator:
             raise self.error(
                 node,
                 f"{owner} has no attribute {node.attr!r}.",
-                cure=did_you_mean(node.attr, known),
+                # Names of Python's own machinery are of no help, unless one of them was meant.
+                cure=did_you_mean(
+                    node.attr,
+                    [each for each in known if each[:2] != "__" or node.attr[:1] == "_"],
+                ),
             )
         return found
 
