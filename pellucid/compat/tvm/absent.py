@@ -5,24 +5,16 @@ from __future__ import annotations
 import types
 from typing import Any, NoReturn
 
-from pellucid.compat.tvm.table import names
 from pellucid.support.errors import UnsupportedError
 
 
-class Absent:
-    """Stands for something that is not provided: any use of it is an `UnsupportedError`.
-
-    Importing it, and taking an attribute of it, is no use yet; no value is an instance of it.
+class _Refusing:
+    """Any use is an `UnsupportedError`; importing it, and taking an attribute of it, is no use
+    yet, and no value is an instance of it.
     """
 
-    def __init__(self, path: str, cure: str | None) -> None:
-        self._path = path
-        self._cure = cure
-
-    @classmethod
-    def of(cls, path: str) -> Absent:
-        """What stands for a path of the table."""
-        return cls(path, names().absence(path))
+    _path: str
+    _cure: str | None
 
     def _refuse(self) -> NoReturn:
         raise UnsupportedError(f"{self._path} is not part of Pellucid.", cure=self._cure)
@@ -65,16 +57,19 @@ class Absent:
         return f"<{self._path}: not part of Pellucid>"
 
 
-class AbsentModule(types.ModuleType):
+class Absent(_Refusing):
+    """Stands for a function or class that is not provided."""
+
+    def __init__(self, path: str, cure: str | None) -> None:
+        self._path = path
+        self._cure = cure
+
+
+class AbsentModule(_Refusing, types.ModuleType):
     """A module whose names all say at use that they are not provided."""
 
     def __init__(self, name: str, cure: str) -> None:
-        super().__init__(name, f"`{name}` is not part of Pellucid: {cure}.")
+        types.ModuleType.__init__(self, name, f"`{name}` is not part of Pellucid: {cure}.")
         self.__path__: list[str] = []
+        self._path = name
         self._cure = cure
-
-    def __getattr__(self, name: str) -> Absent:
-        """A name of the module."""
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Absent(f"{self.__name__}.{name}", self._cure)

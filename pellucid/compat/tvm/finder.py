@@ -38,9 +38,9 @@ def _exists(module: str) -> bool:
     if module in sys.modules:
         return True
     parent, _, leaf = module.rpartition(".")
-    if not leaf.isidentifier() or importlib.util.find_spec(module) is None:
-        return False
     around = importlib.import_module(parent)
+    if not hasattr(around, "__path__") or importlib.util.find_spec(module) is None:
+        return False
     return isinstance(vars(around).get(leaf, around), types.ModuleType)
 
 
@@ -59,9 +59,7 @@ def providers(path: str) -> list[str] | None:
 
 def is_path(path: str) -> bool:
     """Whether `import path` works, be it only to say at use that nothing is there."""
-    if names().absence(path) is not None or path in names().modules:
-        return True
-    return providers(path) is not None
+    return providers(path) is not None or names().absence(path) is not None
 
 
 class PathModule(types.ModuleType):
@@ -101,8 +99,8 @@ class PathModule(types.ModuleType):
             return _MISSING
         if name == "__all__":
             return self.__dir__()
-        if path in table.modules or path in table.absent:
-            return importlib.import_module(path) if path in table.modules else Absent.of(path)
+        if path in table.modules:
+            return importlib.import_module(path)
         for source in self._sources:
             try:
                 found = getattr(importlib.import_module(source), name, _MISSING)
@@ -142,10 +140,9 @@ class _PathLoader(importlib.abc.Loader):
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
         """The module."""
         path = self._path
-        cure = names().absence(path)
-        if cure is not None and path not in names().modules:
-            return AbsentModule(path, cure)
-        sources = providers(path) or []
+        sources = providers(path)
+        if sources is None:
+            return AbsentModule(path, names().absence(path) or "")
         if path in names().modules:
             return PathModule(path, sources)
         self._same = importlib.import_module(sources[0])

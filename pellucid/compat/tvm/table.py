@@ -28,6 +28,7 @@ class Names:
     old: Mapping[str, Mapping[str, Mapping[str, str]]]
     fallback: Mapping[str, Mapping[str, str]]
     absent: Mapping[str, str]
+    absent_names: Mapping[str, Mapping[str, Any]]
 
     def own_names(self, path: str) -> Mapping[str, str]:
         """The further names of a path."""
@@ -42,7 +43,10 @@ class Names:
         while path != ROOT:
             if path in self.absent:
                 return self.absent[path]
-            path = path.rpartition(".")[0]
+            path, _, leaf = path.rpartition(".")
+            group = self.absent_names.get(self.same.get(path, path), {})
+            if leaf in group.get("names", ()):
+                return str(group["cure"])
         return None
 
 
@@ -73,7 +77,7 @@ def _read(name: str) -> dict[str, Any]:
 def names() -> Names:
     """The table of names."""
     found = _read("names.toml")
-    parts = ("modules", "names", "same", "old", "fallback", "absent")
+    parts = ("modules", "names", "same", "old", "fallback", "absent", "absent_names")
     return Names(**{part: found.get(part, {}) for part in parts})
 
 
@@ -83,7 +87,9 @@ def forms() -> dict[str, Form]:
     return {row["id"]: Form(**row) for row in _read("forms.toml")["form"]}
 
 
-def tell(form_id: str, found: str | None = None) -> None:
-    """Tell once that an old form was used; `found` is how it was spelled where that varies."""
+def tell(form_id: str, found: str | None = None, today: str | None = None) -> None:
+    """Tell once that an old form was used; `found` and `today` are its spellings where they
+    vary.
+    """
     form = forms()[form_id]
-    warn_once(found or form.form, form.today, form.since)
+    warn_once(found or form.form, today or form.today, form.since)

@@ -6,7 +6,7 @@ Parameters become ordinary fixtures and marks, so that nothing has to be registe
 from __future__ import annotations
 
 import functools
-import importlib
+import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Iterable
@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from pellucid.arith import Analyzer
 from pellucid.compat.tvm.testing_compare import CompareBeforeAfter
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.structural import structural_equal
@@ -22,7 +23,9 @@ from pellucid.tir.analysis import expr_deep_equal
 
 
 def _pytest() -> Any:
-    return importlib.import_module("pytest")
+    import pytest
+
+    return pytest
 
 
 # Comparisons.
@@ -48,8 +51,7 @@ def assert_prim_expr_equal(lhs: Any, rhs: Any) -> None:
     """Raise unless two scalar expressions are always equal."""
     if isinstance(lhs, PrimExpr) and isinstance(rhs, PrimExpr) and structural_equal(lhs, rhs):
         return
-    analyzer = importlib.import_module("pellucid.arith").Analyzer()
-    if not analyzer.can_prove_equal(lhs, rhs):
+    if not Analyzer().can_prove_equal(lhs, rhs):
         raise ValueError(f"{lhs} and {rhs} are not equal")
 
 

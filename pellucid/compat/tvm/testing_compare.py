@@ -16,7 +16,6 @@ method that gives one.
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import types
 from typing import Any
@@ -37,14 +36,16 @@ class CompareBeforeAfter:
 
     def test_compare(self) -> None:
         """Apply `transform` to `before` and compare the result with `expected`."""
+        import pytest
+
         cls = type(self)
         if not hasattr(cls, "before") or not hasattr(cls, "expected"):
-            importlib.import_module("pytest").skip("the case has no before and expected")
+            pytest.skip("the case has no before and expected")
         transform = self._transform()
         expected = self._value("expected")
         if _is_error(expected):
             kind = expected if isinstance(expected, type) else type(expected)
-            with importlib.import_module("pytest").raises(kind):
+            with pytest.raises(kind):
                 transform(_module(self._value("before")))
             return
         after = transform(_module(self._value("before")))

@@ -188,6 +188,14 @@ class RelaxExpressions(StatementParser):
             value = list(found.fields) if isinstance(found, Tuple) else list(found)
         return super().unpack(target, value)
 
+    def expr_Call(self, node: ast.Call) -> Any:
+        """A call; an older script's `match_shape` names new sizes."""
+        names = self.context.older is not None and getattr(node.func, "attr", "") == "match_shape"
+        around, self.in_info = self.in_info, self.in_info or names
+        value = super().expr_Call(node)
+        self.in_info = around
+        return value
+
     def call(self, node: ast.Call, function: Any, args: list[Any], keywords: dict[str, Any]) -> Any:
         """Calls: of graph functions and closures, of macros, of the functions of `R`."""
         if getattr(function, "bare_info", None) is None:

@@ -35,6 +35,9 @@ class LookupPrimitives(ScheduleCore):
         self.note(func_name=function)
         return self._find(name, function)
 
+    get_sblock = get_block
+    """The later name of `get_block`."""
+
     def block_named(self, name: str) -> BlockRV:
         """The block with this name; recorded as a step of its own."""
         function = self._function(None)

@@ -67,11 +67,12 @@ def _of_shape(name: str, shape: Any, dtype: Any) -> Any:
 
 def _result(name: str, out: Any, dtype: Any) -> Any:
     """The result as struct infos, from today's form or from a shape and a dtype."""
+    form = "3-dps-shape-dtype" if name == "call_dps_packed" else "1.3-call-tir-shape-dtype"
     if _is_info(out):
         if dtype is not None:
             raise TypeMismatchError(f"{name} was given a dtype beside a struct info.")
         return _infos(out)
-    tell("1.3-call-tir-shape-dtype", f"{name}(callee, args, shape, dtype=...)")
+    tell(form)
     return _of_shape(name, out, dtype)
 
 

@@ -21,6 +21,7 @@ from pellucid.script.parser.tir_types import BufferFunction, PointerFunction
 
 # What a name without an import is.
 _USED = {"name": "1.3-bare-tensor", "callee": "1.3-bare-callee", "size": "4-size-names"}
+_IMPORTS = {"R": "relax as R", "T": "tir as T"}
 
 
 class _Bare:
@@ -66,7 +67,11 @@ class FirstGeneration:
 
     def used(self, what: str, found: str) -> None:
         """Tell once of a form."""
-        tell(_USED[what], None if what != "name" else f"{found} without an import")
+        if what == "name" and found != "Tensor":
+            today = f"from tvm.script import {_IMPORTS[found]}" if found in _IMPORTS else f"R.{found}"
+            tell(_USED[what], f"{found} without an import", today)
+        else:
+            tell(_USED[what])
 
 
 FIRST = FirstGeneration()
