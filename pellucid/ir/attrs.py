@@ -47,13 +47,26 @@ def _entries(value: Any) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted((str(key), freeze(each)) for key, each in table.items()))
 
 
+HISTORY_KEYS = frozenset({"tir.is_scheduled"})
+"""Entries that say what was done to a function, and nothing of what it computes: structural
+comparison passes over them."""
+
+
+def _without_history(entries: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
+    if not any(key in HISTORY_KEYS for key, _ in entries):
+        return entries
+    return tuple(each for each in entries if each[0] not in HISTORY_KEYS)
+
+
 @node
 class Attrs(Node):
     """An immutable dictionary with string keys; values are plain data or nodes. Entries are also
     attributes.
     """
 
-    entries: tuple[tuple[str, Any], ...] = child(default=(), converter=_entries)
+    entries: tuple[tuple[str, Any], ...] = child(
+        default=(), converter=_entries, key=_without_history
+    )
 
     def __getitem__(self, key: str) -> Any:
         """The value under `key`."""

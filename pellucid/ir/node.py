@@ -68,10 +68,14 @@ class Field:
 
 
 def child(
-    *, default: Any = _MISSING, converter: Callable[[Any], Any] | None = None, kw_only: bool = False
+    *,
+    default: Any = _MISSING,
+    converter: Callable[[Any], Any] | None = None,
+    key: Callable[[Any], Any] | None = None,
+    kw_only: bool = False,
 ) -> Any:
-    """A node, None, or a tuple of nodes: part of the tree."""
-    return Field(Role.CHILD, default, converter, kw_only=kw_only)
+    """A node, None, or a tuple of nodes: part of the tree; `key` is as for `data`."""
+    return Field(Role.CHILD, default, converter, key, kw_only)
 
 
 def binder(

@@ -131,8 +131,10 @@ class _Comparison:
         """Compare two nodes of one class field by field."""
         for field in _plan(type(a)):
             x, y = getattr(a, field.name), getattr(b, field.name)
+            if field.key:
+                x, y = field.key(x), field.key(y)
             if field.role is Role.DATA:
-                equal = self.plain(field.key(x), field.key(y)) if field.key else self.plain(x, y)
+                equal = self.plain(x, y)
             elif field.role is Role.BINDER:
                 equal = self.definition(x, y)
             else:
@@ -252,8 +254,10 @@ class _Hasher:
         parts: list[Any] = [type(value).__name__]
         for field in _plan(type(value)):
             content = getattr(value, field.name)
+            if field.key:
+                content = field.key(content)
             if field.role is Role.DATA:
-                parts.append(self.plain(field.key(content) if field.key else content))
+                parts.append(self.plain(content))
             elif field.role is Role.BINDER:
                 parts.append(self.definition(content))
             else:

@@ -79,7 +79,7 @@ def test_cache_read_of_a_part() -> None:
         for ax0 in range(8):
             with T.block("A_shared"):
                 v0 = T.axis.spatial(8, ax0)
-                A_shared[v0] = A[v0 + 4]
+                A_shared[v0] = A[4 + v0]
         for i in range(8):
             with T.block("C"):
                 vi = T.axis.spatial(8, i)

@@ -38,7 +38,7 @@ def test_rfactor() -> None:
                 B_rf[vi, vk_1] = B_rf[vi, vk_1] + A[vi, vk_0 * 4 + vk_1]
         for i, k_1 in T.grid(4, 4):
             with T.block("B"):
-                vi, vk_1 = T.axis.remap("SR", [i, k_1])
+                vk_1, vi = T.axis.remap("RS", [k_1, i])
                 with T.init():
                     B[vi] = 0.0
                 B[vi] = B[vi] + B_rf[vi, vk_1]

@@ -66,7 +66,9 @@ def substitute_loops(
 def simplified_realize(
     realize: BlockRealize, loops: Sequence[For], analyzer: Analyzer, *, keep_unit: bool = True
 ) -> BlockRealize:
-    """A realize with simpler bindings and predicate, given the loops around it."""
+    """A realize with simpler bindings, given the loops around it, and without a predicate that
+    always holds.
+    """
     ranges = loop_ranges(loops)
     known = bind_loops(analyzer.copy(), ranges, unit=not keep_unit)
     values: list[PrimExpr] = [known.simplify(each) for each in realize.iter_values]
@@ -81,5 +83,5 @@ def simplified_realize(
     predicate = realize.predicate
     if not is_true(predicate):
         simpler = bind_loops(analyzer.copy(), ranges).simplify(predicate)
-        predicate = simpler if is_true(simpler) else known.simplify(predicate)
+        predicate = simpler if is_true(simpler) else predicate
     return realize.replace(iter_values=values, predicate=predicate)

@@ -97,14 +97,16 @@ class CachePrimitives(ScheduleCore):
     def _consumers(
         self, spot: Spot, buffer: Buffer, given: Sequence[BlockRV | str] | None
     ) -> list[Spot]:
-        """The blocks that shall use the copy."""
+        """The blocks that shall use the copy: the given ones, or all that only read the buffer."""
         if given:
             found = [self.block(each) for each in given]
             for each in found:
                 if buffer not in reads(each) or scope_of(each) is not scope_of(spot):
                     raise Refused(f"the block {each.name!r} does not read {buffer.name!r}", each)
             return sorted(found, key=scope_of(spot).blocks().index)
-        return [each for each in scope_of(spot).blocks() if buffer in reads(each)]
+        blocks = scope_of(spot).blocks()
+        writers = [] if spot in writers_of(buffer, blocks) else writers_of(buffer, blocks)
+        return [each for each in blocks if buffer in reads(each) and each not in writers]
 
     def _put_copy(
         self,
@@ -136,7 +138,7 @@ class CachePrimitives(ScheduleCore):
                 shape,
                 lambda v: BufferStore(
                     copy,
-                    BufferLoad(buffer, [i + low for i, low in zip(v, begin, strict=True)]),
+                    BufferLoad(buffer, [low + i for i, low in zip(v, begin, strict=True)]),
                     v,
                 ),
             )

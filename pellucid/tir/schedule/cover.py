@@ -198,9 +198,16 @@ def common_place(a: Spot, b: Spot) -> Spot:
 
 
 def outside_analyzer(analyzer: Analyzer, at: Spot) -> Analyzer:
-    """An analyzer that knows the loops around a place, and the place's own."""
-    loops = [each.loop for each in [at, *at.above()] if each.is_loop]
-    return bind_loops(analyzer.copy(), loop_ranges(reversed(loops)))
+    """An analyzer that knows the loops around a place, the variables of the blocks around it, and
+    the place's own.
+    """
+    ranges: dict[Var, Range] = {}
+    for each in reversed([at, *at.above()]):
+        if each.is_loop:
+            ranges |= loop_ranges([each.loop])
+        else:
+            ranges |= {variable.var: variable.dom for variable in each.block.iter_vars}
+    return bind_loops(analyzer.copy(), ranges)
 
 
 def uncovered_buffer(consumer: Spot, blocks: Sequence[Spot], analyzer: Analyzer) -> Buffer | None:

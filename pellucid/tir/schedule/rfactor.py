@@ -303,14 +303,14 @@ def _write_back(nest: _Nest, reduction: Reduction, partial: Sequence[Buffer], ax
         for v, value in zip(spot.block.iter_vars, spot.realize.iter_values, strict=True)
         if v.iter_type != IterVar.CommReduce
     ]
-    iter_vars = [v for v, _ in kept]
-    iter_vars.append(IterVar(Range(min=rf.min, extent=rf.extent), index, IterVar.CommReduce))
+    factored = IterVar(Range(min=rf.min, extent=rf.extent), index, IterVar.CommReduce)
+    iter_vars = [factored, *[v for v, _ in kept]]
     indices = _with_axis(reduction.indices, axis, _offset(index, rf))
     sources: list[PrimExpr] = [BufferLoad(each, indices) for each in partial]
     body = _combined(reduction, reduction.buffers, reduction.indices, sources)
     block = spot.block.replace(iter_vars=iter_vars, body=body, reads=(), writes=())
     loops = [each for each in nest.loops if each in nest.spatial or each is nest.rf]
-    realize = BlockRealize([*[v for _, v in kept], rf.loop_var], nest.condition(loops), block)
+    realize = BlockRealize([rf.loop_var, *[v for _, v in kept]], nest.condition(loops), block)
     first = nest.loops.index(nest.reduced[0])
     # Above the first reduction loop there may be other statements behind the block.
     result: Stmt = realize
