@@ -4,17 +4,18 @@ In: a module after the graph pipeline (closures lifted; memory planned, or not).
 for each graph
 function, which `codegen/llvm/graph.py` compiles where it can and `runtime/stepper.py` steps.
 
-A tensor whose memory was planned into the arena keeps its place there unless it escapes (it is
-returned, put into a
-tuple, or handed to a packed or graph function): then it gets storage of its own.
+A tensor whose memory was planned into the arena keeps its place there, and a reshape is a view of
+the same memory, unless it escapes (it is returned, put into a tuple, or handed to a packed or graph
+function): then it gets storage of its own. `ownership.py` decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from pellucid.codegen.dims import DimNames
+from pellucid.codegen.ownership import with_owners
 from pellucid.codegen.specs import graph_signature, spec_of
 from pellucid.ir.dtype import DataType
 from pellucid.ir.expr_base import GlobalVar
@@ -22,10 +23,11 @@ from pellucid.ir.module import IRModule
 from pellucid.ir.op import Op
 from pellucid.relax import expr as rx
 from pellucid.relax import struct_info as si
+from pellucid.relax.analysis.memory import RESHAPING, UPPER_BOUND, upper_bounds
 from pellucid.runtime import plan as steps
 from pellucid.runtime.dims import Dim
 from pellucid.runtime.plan import GraphPlan, Step
-from pellucid.runtime.signature import AnySpec, TupleSpec
+from pellucid.runtime.signature import AnySpec, Signature, TupleSpec
 from pellucid.runtime.tensor import Tensor
 from pellucid.support.errors import TypeMismatchError, UnsupportedError
 from pellucid.support.recursion import allow_deep_recursion
@@ -54,7 +56,13 @@ class Constants:
 class PlanBuilder:
     """Builds the plan of one graph function."""
 
-    def __init__(self, module: IRModule, name: str, constants: Constants) -> None:
+    def __init__(
+        self,
+        module: IRModule,
+        name: str,
+        constants: Constants,
+        signatures: Mapping[str, Signature],
+    ) -> None:
         allow_deep_recursion()
         self.module = module
         self.name = name
@@ -66,17 +74,25 @@ class PlanBuilder:
         self.storages: dict[int, Dim] = {}
         self.arena: Dim = 0
         self.kernels = _kernels_by_symbol(module)
+        self.signatures = signatures
 
     def build(self, function: rx.Function) -> GraphPlan:
         """The plan of `function`."""
         signature = graph_signature(function, self.name, self.names)
         for param in function.params:
             self.values[param] = self.register()
+        self.bounds(function)
         result = self.value(function.body)
         plan = GraphPlan(
             self.name, signature, self.registers, tuple(self.steps), result, self.arena
         )
-        return _own_what_escapes(plan)
+        return with_owners(plan, self.signatures)
+
+    def bounds(self, function: rx.Function) -> None:
+        """Checks of the dimensions that the function promises to be small."""
+        for var, bound in upper_bounds(function).items():
+            context = f"{var.name} is larger than {UPPER_BOUND} says."
+            self.emit(steps.CheckBound(self.names.dim(var), bound, context))
 
     # Registers and steps
 
@@ -316,6 +332,24 @@ def _alloc_in_storage(self: PlanBuilder, call: rx.Call) -> int:
     return dst
 
 
+def _reshape(self: PlanBuilder, call: rx.Call) -> int:
+    """The same elements with other extents; `ownership` finds out whether they need a copy."""
+    source, info = call.args[0].struct_info_, call.struct_info_
+    known = isinstance(source, si.TensorStructInfo) and source.ndim >= 0 and str(source.dtype)
+    shape = info.shape if isinstance(info, si.TensorStructInfo) else None
+    if not known or not isinstance(shape, rx.ShapeExpr):
+        raise UnsupportedError(
+            f"{self.name}: a reshape needs a tensor of known rank and dtype, and a known shape.",
+            place=call.span,
+            found=repr(call),
+            cure="name the dimensions with R.match_cast before",
+        )
+    reg = self.value(call.args[0])
+    dst = self.register()
+    self.emit(steps.View(dst, reg, self.names.dims(shape.values)))
+    return dst
+
+
 def _nothing(self: PlanBuilder, call: rx.Call) -> int:
     del call
     return self.literal(None)
@@ -332,6 +366,7 @@ _OPERATORS: dict[str, Callable[[PlanBuilder, Any], int]] = {
     "relax.builtin.alloc_tensor": _alloc_tensor,
     "relax.memory.alloc_storage": _alloc_storage,
     "relax.memory.alloc_tensor": _alloc_in_storage,
+    **dict.fromkeys(RESHAPING, _reshape),
     "relax.memory.kill_tensor": _nothing,
     "relax.memory.kill_storage": _nothing,
     "relax.vm.kill_object": _nothing,
@@ -476,49 +511,15 @@ _RULES: dict[type[Any], Callable[[PlanBuilder, Any], int]] = {
 }
 
 
-def _own_what_escapes(plan: GraphPlan) -> GraphPlan:
-    """The plan with storage of its own for every planned tensor that someone outside may keep."""
-    escaped = {plan.result}
-    for step in steps.walk(plan.steps):
-        if isinstance(step, steps.CallPacked | steps.CallGraph | steps.CallClosure):
-            escaped.update(step.args)
-        elif isinstance(step, steps.MakeTuple):
-            escaped.update(step.regs)
-        elif isinstance(step, steps.MakeClosure):
-            escaped.update(step.captured)
-        elif isinstance(step, steps.If):
-            escaped.update((step.then_reg, step.else_reg))
-    return _rewrite(plan, escaped)
+def build_plan(
+    module: IRModule, name: str, constants: Constants, signatures: Mapping[str, Signature]
+) -> GraphPlan:
+    """The plan of the graph function `name` of a module; its constants go to `constants`.
 
-
-def _rewrite(plan: GraphPlan, escaped: set[int]) -> GraphPlan:
-    def one(step: Step) -> Step:
-        if isinstance(step, steps.Alloc) and step.offset is not None and step.dst in escaped:
-            return steps.Alloc(step.dst, step.shape, step.dtype)
-        if isinstance(step, steps.If):
-            return steps.If(
-                step.cond,
-                tuple([one(each) for each in step.then_steps]),
-                step.then_reg,
-                tuple([one(each) for each in step.else_steps]),
-                step.else_reg,
-                step.dst,
-            )
-        return step
-
-    return GraphPlan(
-        plan.name,
-        plan.signature,
-        plan.registers,
-        tuple([one(step) for step in plan.steps]),
-        plan.result,
-        plan.arena_bytes,
-    )
-
-
-def build_plan(module: IRModule, name: str, constants: Constants) -> GraphPlan:
-    """The plan of the graph function `name` of a module; its constants go to `constants`."""
-    return PlanBuilder(module, name, constants).build(cast("rx.Function", module[name]))
+    `signatures` are those of the loop functions, by name: they say what is written.
+    """
+    function = cast("rx.Function", module[name])
+    return PlanBuilder(module, name, constants, signatures).build(function)
 
 
 __all__ = ["Constants", "PlanBuilder", "build_plan"]

@@ -41,8 +41,14 @@ def default() -> Pass:
         [
             # Every argument a leaf, every expression with its struct info.
             transform.Normalize(),
+            # What has no effects may be computed together, wherever it was written.
+            transform.ConvertToDataflow(min_size=1),
             # What belongs together is computed together.
             fusion(),
+            # A loop function that only reshapes becomes a view of the same memory ...
+            transform.RewriteDataflowReshape(),
+            # ... and is compiled only where something still calls it.
+            transform.DeadCodeElimination(),
             # Local functions become functions of the module that are given what they captured.
             transform.LambdaLift(),
             # From here on order matters: blocks are plain.

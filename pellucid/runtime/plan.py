@@ -28,9 +28,11 @@ from pellucid.runtime.signature import (
 )
 from pellucid.support.errors import ArtifactError
 
+RESHAPE_MESSAGE = "a reshape does not keep the number of elements."
 MAX_REGISTERS = 1 << 24
 MAX_STEPS = 1 << 20
 MAX_DEPTH = 256
+MAX_BOUND = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,17 @@ class CheckInfo:
 
     reg: int
     spec: Spec
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckBound:
+    """Check that a dimension is at most `bound`, which memory was planned for; `context` as in
+    `MatchShape`.
+    """
+
+    dim: Dim
+    bound: int
     context: str
 
 
@@ -102,6 +115,29 @@ class Alloc:
     shape: tuple[Dim, ...]
     dtype: str
     offset: Dim | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """`dst` becomes the tensor in `reg` with other extents, on the same memory.
+
+    No one outside may keep it, and the memory is not written while it is used: `Copy` is for that.
+    """
+
+    dst: int
+    reg: int
+    shape: tuple[Dim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """`dst` becomes a new tensor of its own with the elements of the one in `reg`, in order, and
+    other extents.
+    """
+
+    dst: int
+    reg: int
+    shape: tuple[Dim, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +230,14 @@ class CallClosure:
 Step = (
     MatchShape
     | CheckInfo
+    | CheckBound
     | MakeShape
     | MakePrim
     | Const
     | Literal
     | Alloc
+    | View
+    | Copy
     | CallKernel
     | CallPacked
     | CallGraph
@@ -212,11 +251,14 @@ Step = (
 STEPS: dict[str, type[Step]] = {
     "match_shape": MatchShape,
     "check_info": CheckInfo,
+    "check_bound": CheckBound,
     "make_shape": MakeShape,
     "make_prim": MakePrim,
     "const": Const,
     "literal": Literal,
     "alloc": Alloc,
+    "view": View,
+    "copy": Copy,
     "call_kernel": CallKernel,
     "call_packed": CallPacked,
     "call_graph": CallGraph,
@@ -334,7 +376,7 @@ def _wrong(plan: GraphPlan, what: str) -> ArtifactError:
 
 def reads(step: Step) -> tuple[int, ...]:
     """The registers that a step reads; of an `If` only the condition."""
-    if isinstance(step, (MatchShape, CheckInfo, GetItem)):
+    if isinstance(step, (MatchShape, CheckInfo, GetItem, View, Copy)):
         return (step.reg,)
     if isinstance(step, (CallKernel, CallPacked, CallGraph)):
         return step.args
@@ -351,7 +393,7 @@ def reads(step: Step) -> tuple[int, ...]:
 
 def writes(step: Step) -> int | None:
     """The register that a step writes, or None."""
-    if isinstance(step, (MatchShape, CheckInfo, CallKernel)):
+    if isinstance(step, (MatchShape, CheckInfo, CheckBound, CallKernel)):
         return None
     return step.dst
 
@@ -398,6 +440,10 @@ def _field_from_json(record: Record, cls: type[Step], name: str, depth: int) -> 
         return record.dim_list(name)
     if name == "value":
         return record.dim(name) if cls is MakePrim else _literal(record.get(name))
+    if name == "dim":
+        return record.dim(name)
+    if name == "bound":
+        return record.integer(name, 0, MAX_BOUND)
     if name == "offset":
         return None if record.get(name) is None else record.dim(name)
     if name == "dps":

@@ -9,8 +9,10 @@ from pellucid.runtime.plan import (
     CallGraph,
     CallKernel,
     CallPacked,
+    CheckBound,
     CheckInfo,
     Const,
+    Copy,
     GetItem,
     GraphPlan,
     If,
@@ -21,6 +23,7 @@ from pellucid.runtime.plan import (
     MakeTuple,
     MatchShape,
     Step,
+    View,
 )
 from pellucid.runtime.signature import show_spec
 
@@ -59,7 +62,7 @@ def _regs(regs: tuple[int, ...]) -> str:
 
 def step_text(step: Step) -> str:
     """One step as one line (of an `If` only its condition)."""
-    if isinstance(step, (MatchShape, CheckInfo)):
+    if isinstance(step, (MatchShape, CheckInfo, CheckBound)):
         return _check_text(step)
     if isinstance(step, (CallKernel, CallPacked, CallGraph, CallClosure)):
         return _call_text(step)
@@ -68,7 +71,9 @@ def step_text(step: Step) -> str:
     return f"%{step.dst} = {_value_text(step)}"
 
 
-def _check_text(step: MatchShape | CheckInfo) -> str:
+def _check_text(step: MatchShape | CheckInfo | CheckBound) -> str:
+    if isinstance(step, CheckBound):
+        return f"check {dims.show(step.dim)} <= {step.bound}  # {step.context}"
     if isinstance(step, MatchShape):
         return f"match_shape %{step.reg} {dims.show_shape(step.dims)}  # {step.context}"
     return f"check %{step.reg} {show_spec(step.spec)}  # {step.context}"
@@ -86,7 +91,9 @@ def _call_text(step: CallKernel | CallPacked | CallGraph | CallClosure) -> str:
     return f"{target}packed {step.name!r}({_regs(step.args)})"
 
 
-_Value = MakeShape | MakePrim | Const | Literal | Alloc | MakeTuple | GetItem | MakeClosure
+_Value = (
+    MakeShape | MakePrim | Const | Literal | Alloc | View | Copy | MakeTuple | GetItem | MakeClosure
+)
 
 
 def _value_text(step: _Value) -> str:
@@ -101,6 +108,10 @@ def _value_text(step: _Value) -> str:
     if isinstance(step, Alloc):
         where = "own" if step.offset is None else f"arena at {dims.show(step.offset)}"
         return f"alloc {dims.show_shape(step.shape)} {step.dtype}, {where}"
+    if isinstance(step, View):
+        return f"view of %{step.reg} {dims.show_shape(step.shape)}"
+    if isinstance(step, Copy):
+        return f"copy of %{step.reg} {dims.show_shape(step.shape)}"
     if isinstance(step, MakeTuple):
         return f"({_regs(step.regs)})"
     if isinstance(step, GetItem):

@@ -8,19 +8,23 @@ are shown.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
 from pellucid.runtime import convert, dims, values
 from pellucid.runtime.check import Matcher
 from pellucid.runtime.plan import (
+    RESHAPE_MESSAGE,
     Alloc,
     CallClosure,
     CallGraph,
     CallKernel,
     CallPacked,
+    CheckBound,
     CheckInfo,
     Const,
+    Copy,
     GetItem,
     GraphPlan,
     If,
@@ -31,9 +35,10 @@ from pellucid.runtime.plan import (
     MakeTuple,
     MatchShape,
     Step,
+    View,
 )
 from pellucid.runtime.registry import PackedFunction
-from pellucid.runtime.tensor import Tensor, empty
+from pellucid.runtime.tensor import Tensor, empty, reshaped
 from pellucid.support.errors import ArgumentError, RunError
 from pellucid.support.recursion import allow_deep_recursion
 
@@ -212,6 +217,16 @@ class Stepper:
         matcher.match(step.spec, frame.registers[step.reg], step.context)
         matcher.finish()
 
+    def check_bound(self, frame: _Frame, step: CheckBound) -> None:
+        """See `plan.CheckBound`."""
+        found = dims.evaluate(step.dim, frame.bindings)
+        if found > step.bound:
+            raise RunError(
+                f"{frame.plan.name}: {step.context}",
+                expected=f"{step.bound}",
+                found=f"{found}",
+            )
+
     def make_shape(self, frame: _Frame, step: MakeShape) -> None:
         """See `plan.MakeShape`."""
         frame.registers[step.dst] = values.Shape(frame.extents(step.dims))
@@ -232,6 +247,26 @@ class Stepper:
     def alloc(self, frame: _Frame, step: Alloc) -> None:
         """See `plan.Alloc`."""
         frame.registers[step.dst] = empty(frame.extents(step.shape), step.dtype)
+
+    def view(self, frame: _Frame, step: View) -> None:
+        """See `plan.View`."""
+        frame.registers[step.dst] = self._reshaped(frame, step)
+
+    def copy(self, frame: _Frame, step: Copy) -> None:
+        """See `plan.Copy`."""
+        source = self._reshaped(frame, step)
+        made = empty(source.shape, source.dtype)
+        frame.registers[step.dst] = source.copyto(made)
+
+    def _reshaped(self, frame: _Frame, step: View | Copy) -> Tensor:
+        tensor, shape = frame.registers[step.reg], frame.extents(step.shape)
+        if tensor.size != math.prod(shape):
+            raise RunError(
+                f"{frame.plan.name}: {RESHAPE_MESSAGE}",
+                expected=f"{tensor.size}",
+                found=f"{math.prod(shape)}",
+            )
+        return reshaped(tensor, shape)
 
     def call_kernel(self, frame: _Frame, step: CallKernel) -> None:
         """See `plan.CallKernel`."""
@@ -299,11 +334,14 @@ class Stepper:
 _RUN: dict[type[Step], Callable[[Stepper, _Frame, Any], None]] = {
     MatchShape: Stepper.match_shape,
     CheckInfo: Stepper.check_info,
+    CheckBound: Stepper.check_bound,
     MakeShape: Stepper.make_shape,
     MakePrim: Stepper.make_prim,
     Const: Stepper.const,
     Literal: Stepper.literal,
     Alloc: Stepper.alloc,
+    View: Stepper.view,
+    Copy: Stepper.copy,
     CallKernel: Stepper.call_kernel,
     CallPacked: Stepper.call_packed,
     CallGraph: Stepper.call_graph,

@@ -289,6 +289,17 @@ def from_dlpack(source: Any) -> Tensor:
     return wrap(arrays.handle_of_numpy(values))
 
 
+def reshaped(tensor: Tensor, shape: Sequence[int]) -> Tensor:
+    """A compact tensor with other extents, on the same memory."""
+    steps: list[int] = []
+    step = 1
+    for extent in reversed(shape):
+        steps.insert(0, step)
+        step *= extent
+    code = dtypes.packed(tensor.dtype)
+    return wrap(support_library().view(tensor.handle, 0, code, *shape, *steps))
+
+
 def zeros(
     shape: Sequence[int] | int, dtype: DType = "float32", device: Device | str | None = None
 ) -> Tensor:

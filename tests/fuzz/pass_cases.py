@@ -187,6 +187,15 @@ CASES: dict[str, Case] = {
     ),
     "FuseOps": _plain(X.FuseOps, "AnnotateTIROpPattern", programs=operator_programs()),
     "FuseTIR": _plain(X.FuseTIR, "FuseOps", programs=operator_programs()),
+    # The default pipeline's way, with reshapes as views.
+    "RewriteDataflowReshape, fused": _plain(X.RewriteDataflowReshape, "FuseTIR"),
+    "ToNonDataflow, fused": _plain(X.ToNonDataflow, "RewriteDataflowReshape, fused"),
+    "RemovePurityChecking, fused": _plain(X.RemovePurityChecking, "ToNonDataflow, fused"),
+    "CallTIRRewrite, fused": _plain(X.CallTIRRewrite, "RemovePurityChecking, fused"),
+    "StaticPlanBlockMemory, fused": _plain(X.StaticPlanBlockMemory, "CallTIRRewrite, fused"),
+    "KillAfterLastUse, fused": _plain(
+        X.KillAfterLastUse, "StaticPlanBlockMemory, fused", programs=_pieces("reshaped")
+    ),
     # Loop functions with symbolic sizes, fused.
     "DeadCodeElimination, symbolic": _plain(X.DeadCodeElimination, "ConvertToDataflow"),
     "AnnotateTIROpPattern, symbolic": _plain(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pellucid import relax
 from pellucid.relax import transform as X
-from pellucid.relax.transform.static_plan_block_memory import ALIGNMENT, Life, place
+from pellucid.relax.transform.memory_layout import ALIGNMENT, Life, place
 from pellucid.script import ir as I
 from pellucid.script import relax as R
 from pellucid.script import tir as T

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from pellucid.codegen.llvm.entry import (
     Argument,
@@ -39,7 +39,7 @@ from pellucid.codegen.llvm.text import Module
 from pellucid.codegen.llvm.types import register_type
 from pellucid.codegen.llvm.value import Value
 from pellucid.runtime import abi, dtypes, plan
-from pellucid.runtime.plan import GraphPlan, Step
+from pellucid.runtime.plan import RESHAPE_MESSAGE, GraphPlan, Step
 from pellucid.support.errors import InternalError, TypeMismatchError
 
 STACK_ARENA = 16_384
@@ -158,23 +158,66 @@ class GraphEmitter(GraphBranches):
 
     def alloc(self, step: plan.Alloc) -> None:
         """A new tensor, in the arena or on its own."""
-        f = self.f
         extents = tuple([self.dim(each) for each in step.shape])
-        if step.offset is not None:
-            assert self.arena is not None
-            place = f.gep("i8", self.arena, self.dim(step.offset))
-            self.held[step.dst] = Tensor(place, extents, None, step.dtype)
+        if step.offset is None:
+            self.new_tensor(step.dst, extents, step.dtype)
             return
+        assert self.arena is not None
+        place = self.f.gep("i8", self.arena, self.dim(step.offset))
+        self.held[step.dst] = Tensor(place, extents, None, step.dtype)
+
+    def new_tensor(self, register: int, extents: tuple[Value, ...], dtype: str) -> Value:
+        """A tensor with storage of its own; gives its address."""
+        f = self.f
         shape = self.extents_in_memory(extents)
         slot = self.any_slot()
-        code = f.iconst("i32", dtypes.packed(step.dtype))
+        code = f.iconst("i32", dtypes.packed(dtype))
         rank = f.iconst("i32", len(extents))
         make = declare(self.module, "pellucid_tensor_new")
         self.check_status(f.call(make, "i32", [rank, shape, code, slot]))
         pointer = f.load("ptr", at(f, slot, abi.ANY_VALUE), 8)
-        self.owned[step.dst] = self.objects.own(pointer)
+        self.owned[register] = self.objects.own(pointer)
         data = f.load("ptr", at(f, pointer, abi.OBJECT_HEADER + abi.DL_DATA), 8)
-        self.held[step.dst] = Tensor(data, extents, pointer, step.dtype)
+        self.held[register] = Tensor(data, extents, pointer, dtype)
+        return data
+
+    def reshaped(self, step: plan.View | plan.Copy) -> tuple[Tensor, tuple[Value, ...], Value]:
+        """The tensor that a step reshapes, its new extents, and how many elements there are."""
+        value = self.held[step.reg]
+        if not isinstance(value, Tensor) or value.extents is None or value.dtype is None:
+            raise InternalError("a value is reshaped that is no tensor of known rank and dtype")
+        extents = tuple([self.dim(each) for each in step.shape])
+        before, after = self.product(value.extents), self.product(extents)
+        what = f"{self.graph.name}: {RESHAPE_MESSAGE}"
+        if before.constant is None or before.constant != after.constant:
+            self.require(self.f.icmp("eq", before, after), what, before, after)
+        return value, extents, after
+
+    def product(self, extents: tuple[Value, ...]) -> Value:
+        """How many elements a tensor has."""
+        total = self.f.iconst("i64", 1)
+        for each in extents:
+            total = self.f.mul(total, each)
+        return total
+
+    def view(self, step: plan.View) -> None:
+        """The same memory with other extents."""
+        value, extents, _ = self.reshaped(step)
+        self.held[step.dst] = Tensor(value.data, extents, None, value.dtype)
+
+    def copy(self, step: plan.Copy) -> None:
+        """A new tensor with the same elements."""
+        value, extents, count = self.reshaped(step)
+        dtype = cast("str", value.dtype)
+        data = self.new_tensor(step.dst, extents, dtype)
+        size = self.f.mul(count, self.f.iconst("i64", dtypes.element_bytes(dtype)))
+        self.f.copy_memory(data, value.data, size)
+
+    def check_bound(self, step: plan.CheckBound) -> None:
+        """Stop where a dimension is larger than what memory was planned for."""
+        value, bound = self.dim(step.dim), self.f.iconst("i64", step.bound)
+        what = f"{self.graph.name}: {step.context}"
+        self.require(self.f.icmp("sle", value, bound), what, bound, value)
 
     def store_result(self, register: int, result: Value) -> None:
         """Hand the result to the caller, with a reference of its own."""
@@ -201,21 +244,30 @@ def _held(argument: Argument) -> Held:
     return Tuple(tuple([_held(field) for field in argument.fields]), argument.object)
 
 
+_PASSING = (plan.CallKernel, plan.CallPacked, plan.Copy)
+"""Steps that keep nothing of what they read."""
+
+
 def _last_uses(graph: GraphPlan) -> dict[int, list[int]]:
     """For each top-level step, the allocations of their own that nothing needs afterwards."""
     last: dict[int, int] = {}
     pinned = {graph.result}
+    viewed: dict[int, int] = {}
     for number, step in enumerate(graph.steps):
         for inner in plan.walk((step,)):
-            for register in plan.reads(inner):
+            for each in plan.reads(inner):
+                register = viewed.get(each, each)
                 last[register] = number
-                if not isinstance(inner, plan.CallKernel | plan.CallPacked):
+                if isinstance(inner, plan.View):
+                    viewed[inner.dst] = register
+                elif not isinstance(inner, _PASSING):
                     pinned.add(register)
             if isinstance(inner, plan.If):
                 pinned.update((inner.then_reg, inner.else_reg))
     found: dict[int, list[int]] = {}
     for step in graph.steps:
-        if isinstance(step, plan.Alloc) and step.offset is None and step.dst not in pinned:
+        own = isinstance(step, plan.Copy) or (isinstance(step, plan.Alloc) and step.offset is None)
+        if isinstance(step, plan.Alloc | plan.Copy) and own and step.dst not in pinned:
             found.setdefault(last.get(step.dst, len(graph.steps)), []).append(step.dst)
     return found
 
@@ -281,6 +333,9 @@ def _match_shape(self: GraphEmitter, step: plan.MatchShape) -> None:
 
 _STEPS: dict[type[Any], Callable[[GraphEmitter, Any], None]] = {
     plan.Alloc: GraphEmitter.alloc,
+    plan.View: GraphEmitter.view,
+    plan.Copy: GraphEmitter.copy,
+    plan.CheckBound: GraphEmitter.check_bound,
     plan.CallKernel: GraphEmitter.kernel,
     plan.CallPacked: GraphEmitter.packed_call,
     plan.CallGraph: GraphEmitter.graph_call,

@@ -21,10 +21,13 @@ from pellucid.runtime.signature import (
 _KNOWN_STEPS = (
     plan.MatchShape,
     plan.CheckInfo,
+    plan.CheckBound,
     plan.MakeShape,
     plan.MakePrim,
     plan.Const,
     plan.Alloc,
+    plan.View,
+    plan.Copy,
     plan.CallKernel,
     plan.CallGraph,
     plan.MakeTuple,

@@ -1,7 +1,13 @@
-"""ConvertToDataflow: runs of bindings without effects become dataflow blocks."""
+"""ConvertToDataflow: runs of bindings without effects become dataflow blocks.
+
+In: any module. Out: the same bindings in the same order, where each run of plain bindings that have
+no effects and no control flow is a dataflow block, together with the dataflow blocks next to it;
+variables that nothing outside the block uses are dataflow variables.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from pellucid.ir.module import IRModule
@@ -24,6 +30,15 @@ from pellucid.relax.substitution import GraphSubstitution
 from pellucid.relax.transform.passes import function_pass
 
 
+@dataclass(slots=True)
+class _Run:
+    """Neighbouring bindings of one kind, and the blocks that they are from."""
+
+    pure: bool
+    bindings: list[Binding] = field(default_factory=list[Binding])
+    blocks: list[BindingBlock] = field(default_factory=list[BindingBlock])
+
+
 class _Convert(GraphSubstitution):
     """Splits plain blocks; variables that only their run uses become dataflow variables."""
 
@@ -36,34 +51,39 @@ class _Convert(GraphSubstitution):
     def visit(self, node: Any) -> Any:
         """Sequences with their plain blocks split."""
         if isinstance(node, SeqExpr):
-            blocks = [part for block in node.blocks for part in self.split(block)]
             info = node.struct_info_
-            split = relaid(node, blocks, node.body)
+            split = relaid(node, self.blocks(node), node.body)
             node = split if split is node else split.replace(struct_info_=info)
         return super().visit(node)
 
-    def split(self, block: BindingBlock) -> list[BindingBlock]:
-        """A plain block as plain and dataflow blocks."""
-        if isinstance(block, DataflowBlock):
-            return [block]
+    def blocks(self, seq: SeqExpr) -> list[BindingBlock]:
+        """The blocks of a sequence; those in which nothing changes stay the same objects."""
         parts: list[BindingBlock] = []
-        for pure, run in self.runs(block):
-            if pure and len(run) >= self.min_size:
-                self.localize(run)
-                parts.append(DataflowBlock(run))
+        for run in self.runs(seq):
+            plain = [each for each in run.blocks if not isinstance(each, DataflowBlock)]
+            if run.pure and plain and len(run.bindings) >= self.min_size:
+                self.localize(run.bindings)
+                parts.append(DataflowBlock(run.bindings))
+            elif run.pure and not plain:
+                parts += run.blocks
             else:
-                parts.append(BindingBlock(run))
-        return [block] if not any(isinstance(each, DataflowBlock) for each in parts) else parts
+                parts.append(BindingBlock(run.bindings))
+        unchanged = sum(isinstance(each, DataflowBlock) for each in parts) == sum(
+            isinstance(each, DataflowBlock) for each in seq.blocks
+        ) and all(each in seq.blocks for each in parts if isinstance(each, DataflowBlock))
+        return list(seq.blocks) if unchanged else parts
 
-    def runs(self, block: BindingBlock) -> list[tuple[bool, list[Binding]]]:
-        """The bindings, grouped by whether they may stand in a dataflow block."""
-        found: list[tuple[bool, list[Binding]]] = []
-        for binding in block.bindings:
-            pure = self.allowed(binding)
-            if found and found[-1][0] == pure:
-                found[-1][1].append(binding)
-            else:
-                found.append((pure, [binding]))
+    def runs(self, seq: SeqExpr) -> list[_Run]:
+        """The bindings, grouped by whether they may stand in a dataflow block, in order."""
+        found: list[_Run] = []
+        for block in seq.blocks:
+            for binding in block.bindings:
+                pure = isinstance(block, DataflowBlock) or self.allowed(binding)
+                if not found or found[-1].pure != pure:
+                    found.append(_Run(pure))
+                found[-1].bindings.append(binding)
+                if block not in found[-1].blocks:
+                    found[-1].blocks.append(block)
         return found
 
     def allowed(self, binding: Binding) -> bool:

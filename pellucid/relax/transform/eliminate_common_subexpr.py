@@ -14,11 +14,8 @@ from pellucid.ir.node import Node
 from pellucid.ir.op import Op
 from pellucid.ir.structural import structural_equal, structural_hash
 from pellucid.ir.transform import Pass, PassContext
-from pellucid.ir.visitor import pre_order
+from pellucid.relax.analysis.overwritten import overwritten
 from pellucid.relax.analysis.purity import is_impure_call
-from pellucid.relax.analysis.use_def import all_bindings
-from pellucid.relax.analysis.variables import used_vars
-from pellucid.relax.call import CALL_TIR_INPLACE, INVOKE_CLOSURE, INVOKE_PURE_CLOSURE
 from pellucid.relax.expr import (
     Binding,
     BindingBlock,
@@ -75,49 +72,10 @@ def _key(expr: Expr) -> Any:
     return _Structure(expr)
 
 
-def _written_args(value: Expr, calls_write: bool) -> list[Any]:
-    """The arguments that a binding's value may overwrite."""
-    if not isinstance(value, Call):
-        return []
-    if value.op is CALL_TIR_INPLACE:
-        places: tuple[int, ...] = value.attrs["inplace_indices"]
-        args = list(value.args[1])
-        return [args[place] for place in places if place >= 0]
-    if isinstance(value.op, GlobalVar | Var):
-        return list(value.args) if calls_write else []
-    closures = (INVOKE_CLOSURE, INVOKE_PURE_CLOSURE)
-    return list(value.args) if calls_write and value.op in closures else []
-
-
-def _overwritten(func: Function, mod: IRModule) -> set[Var]:
-    """The variables whose value is overwritten in place, under this name or another.
-
-    Where any function of the module writes in place, every call of a graph function may.
-    """
-    calls_write = any(
-        isinstance(node, Call) and node.op is CALL_TIR_INPLACE
-        for each in mod.values()
-        if isinstance(each, Function)
-        for node in pre_order(each)
-    )
-    bindings = all_bindings(func)
-    found: set[Var] = set()
-    for binding in bindings:
-        for arg in _written_args(binding.value, calls_write):
-            found.update(used_vars(arg))
-    if not found:
-        return found
-    for binding in reversed(bindings):
-        # A second name: what is written under it is written under the first.
-        if binding.var in found and not isinstance(binding.value, Call):
-            found.update(used_vars(binding.value))
-    return found
-
-
 class _Eliminate(GraphSubstitution):
     def __init__(self, func: Function, mod: IRModule, call_only: bool) -> None:
         super().__init__({})
-        self.overwritten = _overwritten(func, mod)
+        self.overwritten = overwritten(func, mod)
         self.mod = mod
         self.call_only = call_only
         self.known: list[dict[Any, Var]] = [{}]

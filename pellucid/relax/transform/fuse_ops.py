@@ -20,6 +20,7 @@ from pellucid.ir.module import IRModule
 from pellucid.ir.structural import structural_equal
 from pellucid.ir.transform import Pass, PassContext, module_pass, register_pass_option
 from pellucid.ir.visitor import Mutator
+from pellucid.relax.analysis.overwritten import overwritten
 from pellucid.relax.analysis.variables import used_vars
 from pellucid.relax.block_builder import BlockBuilder
 from pellucid.relax.call import CALL_TIR
@@ -57,8 +58,9 @@ def is_closed(func: Function) -> bool:
 class _Graph:
     """The bindings of a block as nodes of a fusion graph."""
 
-    def __init__(self, mod: IRModule, block: DataflowBlock) -> None:
+    def __init__(self, mod: IRModule, block: DataflowBlock, overwritten: set[Var]) -> None:
         self.mod = mod
+        self.overwritten = overwritten
         self.bindings = block.bindings
         self.nodes: list[Node] = []
         self.by_var: dict[Var, Node] = {}
@@ -73,6 +75,9 @@ class _Graph:
         """The kind of a binding's value."""
         value = binding.value
         if not isinstance(binding, VarBinding):
+            return OpPatternKind.OPAQUE
+        if self.overwritten and self.overwritten & set(used_vars(value)):
+            # A group is computed where its last member was: after the value is overwritten.
             return OpPatternKind.OPAQUE
         callee = callee_of(value)
         if callee is not None:
@@ -127,10 +132,16 @@ class _Fuser(Mutator):
         self.mod = mod
         self.max_depth = max_depth
         self.builder = BlockBuilder(mod)
+        self.overwritten: set[Var] = set()
+
+    def fused(self, func: Function) -> Function:
+        """A function of the module with its groups replaced."""
+        self.overwritten = overwritten(func, self.mod)
+        return self.visit(func)
 
     def visit_dataflow_block_(self, block: DataflowBlock) -> DataflowBlock:
         """The block with its groups replaced."""
-        graph = _Graph(self.mod, block)
+        graph = _Graph(self.mod, block, self.overwritten)
         grouping = Grouping(graph.nodes, self.max_depth)
         groups: dict[Any, list[Binding]] = {}
         for node, binding in zip(graph.nodes, block.bindings, strict=True):
@@ -192,7 +203,7 @@ def fuse_ops(mod: IRModule, max_depth: int) -> IRModule:
     for gvar, func in mod.items():
         if not isinstance(func, Function) or is_closed(func):
             continue
-        new = fuser.visit(func)
+        new = fuser.fused(func)
         if new is not func:
             changed[gvar] = new
     if not changed:

@@ -17,7 +17,9 @@ from typing import Any
 from pellucid.ir.module import IRModule
 from pellucid.ir.transform import Pass, PassContext, module_pass
 from pellucid.ir.visitor import Mutator
+from pellucid.relax.analysis.overwritten import overwritten
 from pellucid.relax.analysis.use_def import udchain
+from pellucid.relax.analysis.variables import used_vars
 from pellucid.relax.block_builder import BlockBuilder
 from pellucid.relax.dpl.match import Match, Matcher
 from pellucid.relax.dpl.pattern import (
@@ -97,6 +99,16 @@ class _Fuser(Mutator):
         self.patterns = patterns
         self.bind_constants = bind_constants
         self.codegen = codegen
+        self.overwritten: set[Var] = set()
+
+    def fused(self, func: Function, mod: IRModule) -> Function:
+        """A function of the module with its matches replaced."""
+        self.overwritten = overwritten(func, mod)
+        return self.visit(func)
+
+    def stays(self, binding: Binding) -> bool:
+        """Whether a binding reads what is overwritten later, so that it cannot be moved."""
+        return bool(self.overwritten) and bool(self.overwritten & set(used_vars(binding.value)))
 
     def visit_dataflow_block_(self, block: DataflowBlock) -> DataflowBlock:
         """The block with its matches replaced, pattern by pattern."""
@@ -123,6 +135,8 @@ class _Fuser(Mutator):
                 if not _accepted(pattern, binding.value, found, group, values, users):
                     continue
                 members = [each for each in block.bindings if each.var in group]
+                if len(members) > 1 and any(map(self.stays, members)):
+                    continue
                 taken |= group
                 replaced.update(dict.fromkeys(members))
                 replaced[members[-1]] = self.call_of(members, pattern.name)
@@ -219,7 +233,7 @@ def FuseOpsByPattern(
         changed: dict[Any, Function] = {}
         for gvar, func in mod.items():
             if isinstance(func, Function) and not is_closed(func):
-                new = fuser.visit(func)
+                new = fuser.fused(func, mod)
                 if new is not func:
                     changed[gvar] = new
         if not changed:

@@ -1,6 +1,7 @@
 """KillAfterLastUse: the end of life of storages and tensors, written where it is.
 
-After the last use of an allocated tensor (by any of its names) comes `R.memory.kill_tensor`, after
+After the last use of an allocated tensor (by any of its names, reshapes of it included) comes
+`R.memory.kill_tensor`, after
 the last use of a storage `R.memory.kill_storage`, and after that of any other object that a call
 returned `R.vm.kill_object`. What the function returns, and its parameters, are not killed.
 """
@@ -11,6 +12,7 @@ from collections.abc import Callable
 
 from pellucid.ir.module import IRModule
 from pellucid.ir.transform import Pass, PassContext
+from pellucid.relax.analysis.memory import is_reshape_call
 from pellucid.relax.analysis.variables import used_vars
 from pellucid.relax.block_builder import BlockBuilder
 from pellucid.relax.expr import (
@@ -91,6 +93,8 @@ def _kill_for(binding: Binding) -> Callable[[Var], Call] | None:
     if not isinstance(binding, VarBinding) or isinstance(value, Var | Tuple | TupleGetItem | If):
         return None
     if not isinstance(value, Call):
+        return None
+    if is_reshape_call(value):
         return None
     if value.op is memory.ALLOC_STORAGE:
         return memory.kill_storage

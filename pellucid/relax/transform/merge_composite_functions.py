@@ -14,6 +14,7 @@ from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.module import IRModule
 from pellucid.ir.transform import Pass, PassContext, module_pass
 from pellucid.ir.visitor import Mutator
+from pellucid.relax.analysis.overwritten import overwritten
 from pellucid.relax.analysis.variables import used_vars
 from pellucid.relax.block_builder import BlockBuilder
 from pellucid.relax.expr import (
@@ -43,14 +44,15 @@ def _codegen_of(mod: IRModule, value: Expr) -> str | None:
 class _Regions:
     """Bindings in groups; `before` are the groups that a group's inputs come from, near or far."""
 
-    def __init__(self, mod: IRModule, block: DataflowBlock) -> None:
+    def __init__(self, mod: IRModule, block: DataflowBlock, movable: bool) -> None:
         self.group: dict[Var, int] = {}
         self.target: dict[int, str | None] = {}
         self.inputs: dict[int, set[int]] = {}
         for index, binding in enumerate(block.bindings):
             sources = {self.group[v] for v in used_vars(binding) if v in self.group}
             target = _codegen_of(mod, binding.value)
-            joined = [g for g in sorted(sources) if target is not None and self.fits(g, target)]
+            fitting = movable and target is not None
+            joined = [g for g in sorted(sources) if fitting and self.fits(g, target)]
             home = index
             for each in joined:
                 if not any(self.reaches(other, each) for other in sources - {each, home}):
@@ -60,7 +62,7 @@ class _Regions:
             self.target[home] = target
             self.inputs.setdefault(home, set()).update(sources - {home})
 
-    def fits(self, group: int, target: str) -> bool:
+    def fits(self, group: int, target: str | None) -> bool:
         """Whether a group is of a code generator."""
         return self.target.get(group) == target
 
@@ -98,10 +100,18 @@ class _Merger(Mutator):
         super().__init__()
         self.mod = mod
         self.builder = BlockBuilder(mod)
+        self.overwritten: set[Var] = set()
+
+    def fused(self, func: Function) -> Function:
+        """A function of the module with its groups merged."""
+        self.overwritten = overwritten(func, self.mod)
+        return self.visit(func)
 
     def visit_dataflow_block_(self, block: DataflowBlock) -> DataflowBlock:
         """The block with each group of composite calls as one call."""
-        regions = _Regions(self.mod, block)
+        # Merging changes the order of bindings: not where a value is overwritten between them.
+        movable = not any(self.overwritten & set(used_vars(each)) for each in block.bindings)
+        regions = _Regions(self.mod, block, movable)
         groups: dict[int, list[Binding]] = {}
         for binding in block.bindings:
             groups.setdefault(regions.group[binding.var], []).append(binding)
@@ -169,7 +179,7 @@ def _merge(mod: IRModule, ctx: PassContext) -> IRModule:
     changed: dict[Any, Function] = {}
     for gvar, func in mod.items():
         if isinstance(func, Function) and not is_closed(func):
-            new = merger.visit(func)
+            new = merger.fused(func)
             if new is not func:
                 changed[gvar] = new
     if not changed:

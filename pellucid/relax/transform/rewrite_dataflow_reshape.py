@@ -2,9 +2,10 @@
 
     y = R.call_tir(cls.reshape, (x,), R.Tensor((6,), "float32"))   →   y = R.reshape(x, (6,))
 
-In: a module of `call_tir`s. Out: the same, where a call within a dataflow block copies each element
-to the place with the same number in row-major order. Such a reshape needs no copy at run time: it
-is another view of the same memory. What is known outside its block stays a copy.
+In: a module of `call_tir`s. Out: the same, where a call in a dataflow block copies each element to
+the place with the same number in row-major order. Such a reshape needs no loop function at run
+time: it is another view of the same memory, or, where someone outside may keep it, a plain copy
+(`codegen/ownership.py` decides).
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from __future__ import annotations
 from typing import cast
 
 from pellucid.arith.analyzer import Analyzer
-from pellucid.ir.arithmetic import add, mul
+from pellucid.ir.arithmetic import add, floordiv, floormod, mul
 from pellucid.ir.module import IRModule
 from pellucid.ir.op import find_op
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm
 from pellucid.ir.transform import Pass, PassContext
 from pellucid.ir.visitor import pre_order
-from pellucid.relax.expr import Call, DataflowVar, Expr, Function, ShapeExpr, Tuple, VarBinding
+from pellucid.relax.expr import Call, Expr, Function, ShapeExpr, Tuple, VarBinding
 from pellucid.relax.expr_functor import PyExprMutator, mutator
 from pellucid.relax.struct_info import TensorStructInfo
 from pellucid.relax.transform.fuse_ops import callee_of
@@ -33,26 +34,43 @@ from pellucid.tir.stmt import BufferStore
 
 def is_reshape(func: PrimFunc) -> bool:
     """Whether a loop function copies its one input to its one output, element by element in
-    row-major order.
+    row-major order, in one step or in several.
     """
     buffers = func.buffers
     if len(func.params) != 2 or len(buffers) != 2 or func.attrs.get("tir.is_scheduled", False):
         return False
-    source, target = buffers
-    blocks = [each for each in pre_order(func.body) if isinstance(each, Block) and each.iter_vars]
-    if len(blocks) != 1 or source.dtype != target.dtype:
+    at, target = buffers
+    nodes = list(pre_order(func.body))
+    blocks = [each for each in nodes if isinstance(each, Block) and each.iter_vars]
+    if len(blocks) != sum(isinstance(each, BufferStore) for each in nodes):
         return False
-    store, block = blocks[0].body, blocks[0]
-    if not isinstance(store, BufferStore) or not isinstance(store.value, BufferLoad):
+    for block in blocks:
+        store = block.body
+        if not isinstance(store, BufferStore) or not _keeps_order(block, store, at):
+            return False
+        at = store.buffer
+    return at is target and bool(blocks)
+
+
+def _keeps_order(block: Block, store: BufferStore, source: Buffer) -> bool:
+    """Whether a block copies `source` to the buffer that it stores to, in order."""
+    load, target = store.value, store.buffer
+    if not isinstance(load, BufferLoad) or load.buffer is not source or block.init is not None:
         return False
-    if store.buffer is not target or store.value.buffer is not source:
+    if store.predicate is not None or source.dtype != target.dtype:
         return False
     analyzer = Analyzer()
     for each in block.iter_vars:
         analyzer.bind(each.var, each.dom)
-    same_size = analyzer.can_prove_equal(_size(source), _size(target))
-    return same_size and analyzer.can_prove_equal(
-        _place(store.value.indices, source), _place(store.indices, target)
+    if not analyzer.can_prove_equal(_size(source), _size(target)):
+        return False
+    place = _place(store.indices, target)
+    if analyzer.can_prove_equal(_place(load.indices, source), place):
+        return True
+    # Index by index: each in the form that simplifying gives to a digit of the place.
+    return all(
+        analyzer.can_prove_equal(index.astype("int64"), digit)
+        for index, digit in zip(load.indices, _digits(place, source), strict=True)
     )
 
 
@@ -71,6 +89,18 @@ def _place(indices: tuple[PrimExpr, ...], buffer: Buffer) -> PrimExpr:
     return place
 
 
+def _digits(place: PrimExpr, buffer: Buffer) -> list[PrimExpr]:
+    """The indices of the element with a number in row-major order."""
+    digits: list[PrimExpr] = []
+    below: PrimExpr = IntImm("int64", 1)
+    for axis in reversed(range(len(buffer.shape))):
+        extent = buffer.shape[axis].astype("int64")
+        digit = floordiv(place, below)
+        digits.append(floormod(digit, extent) if axis else digit)
+        below = mul(below, extent)
+    return digits[::-1]
+
+
 @mutator
 class _Rewrite(PyExprMutator):
     def __init__(self, mod: IRModule) -> None:
@@ -79,8 +109,8 @@ class _Rewrite(PyExprMutator):
         self.known: dict[str, bool] = {}
 
     def visit_var_binding_(self, binding: VarBinding) -> None:
-        """A reshape of a variable that is known only in its block."""
-        new = self.reshaped(binding.value) if isinstance(binding.var, DataflowVar) else None
+        """A reshape in a dataflow block."""
+        new = self.reshaped(binding.value) if self.builder_.current_block_is_dataflow() else None
         if new is None:
             super().visit_var_binding_(binding)
         else:

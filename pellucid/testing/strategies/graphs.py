@@ -159,7 +159,13 @@ def _tir_number(build: _Build, values: list[rx.Expr]) -> rx.Expr:
 def _inplace(build: _Build, values: list[rx.Expr]) -> rx.Expr:
     source = build.draw(st.sampled_from(values))
     fresh = build.builder.emit(rc.call_tir(_kernel(build, "clip"), [source], build.info()))
-    return rc.call_tir_inplace(_kernel(build, "increase"), [fresh], [0], build.info())
+    early = build.builder.emit(rc.call_tir(_kernel(build, "increment"), [fresh], build.info()))
+    made = rc.call_tir_inplace(_kernel(build, "increase"), [fresh], [0], build.info())
+    if build.draw(st.booleans()):
+        return made
+    # What was read before the value is overwritten stays what it was.
+    late = build.builder.emit(made)
+    return rc.call_tir(_kernel(build, "add"), [early, late], build.info())
 
 
 def _increase(dtype: str) -> PrimFunc:
@@ -285,12 +291,12 @@ def _body(build: _Build, params: list[rx.Expr], flag: rx.Expr) -> rx.Expr:
     """The bindings of a function; gives its result."""
     values = list(params)
     for _ in range(build.draw(st.integers(1, 4))):
-        kind = build.draw(st.integers(0, 6))
+        kind = build.draw(st.integers(0, 7))
         if kind <= 2:
             values += _dataflow(build, values)
         elif kind == 3:
             values.append(_branch(build, values, flag))
-        elif kind <= 5:
+        elif kind <= 6:
             values.append(_closure(build, values))
         else:
             values.append(_match_cast(build, values))

@@ -112,7 +112,9 @@ def _reshaped(build: _Build) -> list[rx.Expr]:
 
 def _prepared(build: _Build) -> list[rx.Expr]:
     """A sum with what depends on weights or constants alone."""
-    ready = build.emit(nn.relu(build.emit(binary.add(build.weight(), build.weight()))))
+    constant = build.constant(SIZE, SIZE)
+    other = build.draw(st.sampled_from([*build.weights, *[build.constant(SIZE)] * 3]))
+    ready = build.emit(nn.relu(build.emit(binary.add(constant, other))))
     return [build.emit(binary.add(build.value(), ready))]
 
 

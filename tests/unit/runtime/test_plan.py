@@ -25,8 +25,10 @@ from pellucid.runtime.plan import (
     CallGraph,
     CallKernel,
     CallPacked,
+    CheckBound,
     CheckInfo,
     Const,
+    Copy,
     GetItem,
     GraphPlan,
     If,
@@ -36,6 +38,7 @@ from pellucid.runtime.plan import (
     MakeShape,
     MakeTuple,
     MatchShape,
+    View,
     check_plan,
     plan_from_json,
     plan_to_json,
@@ -78,6 +81,9 @@ EVERY_STEP = GraphPlan(
         If(6, (Literal(11, 1.5),), 11, (Literal(12, None),), 12, 13),
         MakeClosure(14, "main", (0,)),
         CallClosure(15, 14, ()),
+        View(16, 0, (("mul", "n", 4),)),
+        Copy(17, 16, (2, ("mul", "n", 2))),
+        CheckBound("n", 1024, "n is larger than promised."),
     ),
     result=15,
     arena_bytes=("mul", "n", 64),
@@ -104,6 +110,9 @@ def test_text_of_every_step() -> None:
     assert "  %5 = alloc (n,) float32, arena at (n * 4)" in text
     assert "  packed 'env.f'(%0, %6)" in text
     assert "  if %6:\n    %11 = 1.5\n    %13 = %11\n  else:\n" in text
+    assert "  %16 = view of %0 ((n * 4),)" in text
+    assert "  %17 = copy of %16 (2, (n * 2))" in text
+    assert "  check n <= 1024  # n is larger than promised." in text
     assert text.endswith("return %15")
 
 
