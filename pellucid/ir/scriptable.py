@@ -19,6 +19,10 @@ class Scriptable:
         """
         return hooks.printer.get()(self, **options)
 
+    def __str__(self) -> str:
+        """The whole script; `repr` is bounded in length."""
+        return self.script()
+
     def show(
         self, style: str | None = None, black_format: bool | None = None, **options: Any
     ) -> None:

@@ -206,7 +206,11 @@ def outside_analyzer(analyzer: Analyzer, at: Spot) -> Analyzer:
         if each.is_loop:
             ranges |= loop_ranges([each.loop])
         else:
-            ranges |= {variable.var: variable.dom for variable in each.block.iter_vars}
+            ranges |= {
+                variable.var: variable.dom
+                for variable in each.block.iter_vars
+                if variable.dom is not None
+            }
     return bind_loops(analyzer.copy(), ranges)
 
 
