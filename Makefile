@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint format fuzz bench-spine bench-gemm clean
+.PHONY: help demo test lint format docs fuzz bench-spine bench-gemm clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -34,6 +34,9 @@ lint: $(VENV)/.installed-dev ## check style, formatting, types and layers
 format: $(VENV)/.installed-dev ## put every file in the house format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.installed-dev ## build the documentation into build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 fuzz: $(VENV)/.installed-dev ## run the same laws with EXAMPLES=n programs each (default 100000)
 	@echo "EXAMPLES=$(EXAMPLES) SEED=$(SEED)"

@@ -1,7 +1,8 @@
 """From a percent script and what its cells printed to a Markdown page.
 
 In: the text of the script, and the records that `run_tutorial.py` wrote. Out: the page and its
-figures. Words become words, code becomes code, output follows in a box of its own, figures behind it.
+figures. Words become words, code becomes code, output follows in a box of its own, figures behind
+it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The reference pages: what the docstrings say, one page a public package.
 
-In: the packages named below. Out: Markdown. A function is shown with its signature, a class with its
+In: the packages named below. Out: Markdown. A function is shown with its signature, a class with
+its
 constructor, its docstring and its public methods. What a package only passes on from another page
 of the reference is named there and described once.
 """
@@ -164,11 +165,38 @@ def primitives() -> str:
     count = sum(map(len, families.values()))
     parts = [
         "# Schedule primitives",
-        f"There are {count}. Each is a method of `pellucid.tir.Schedule`. A primitive checks all of its "
-        "conditions before the first edit: where one does not hold it raises a "
-        "[ScheduleError](../errors/ScheduleError.md), and the program and the history stay as they were. "
+        f"There are {count}. Each is a method of `pellucid.tir.Schedule`. A primitive checks all "
+        "of its conditions before the first edit: where one does not hold it raises a "
+        "[ScheduleError](../errors/ScheduleError.md), and program and history stay as they were. "
         "Blocks may be given by name.",
     ]
     for title, found in families.items():
         parts += [f"## {title}", *found]
     return "\n\n".join(parts) + "\n"
+
+
+def importers() -> str:
+    """The page of what models come in through: each front end with what it takes."""
+    frontend = importlib.import_module("pellucid.frontend")
+    parts = [
+        "# Importers",
+        "What a model can come in through, besides [scripts](../explanation/two_levels.md) and the "
+        "`BlockBuilder`. Generated from the packages below `pellucid.frontend`.",
+    ]
+    for name in public_names(frontend):
+        value = getattr(frontend, name)
+        if not isinstance(value, types.ModuleType):
+            continue
+        parts += [f"## `pellucid.frontend.{name}`", prose(inspect.getdoc(value) or "")]
+        rows = [
+            f"| `{each}` | {escaped(first_sentence(inspect.getdoc(getattr(value, each)) or ''))} |"
+            for each in public_names(value)
+            if callable(getattr(value, each))
+        ]
+        parts.append("\n".join(["| name | what it is |", "|---|---|", *rows]))
+    return "\n\n".join(parts) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Text for a cell of a table."""
+    return text.replace("|", "\\|").replace("<", "&lt;")

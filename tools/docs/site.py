@@ -91,6 +91,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for package in reference.PACKAGES:
         generated[reference.page_name(package)] = reference.page(package)
     generated["reference/primitives.md"] = reference.primitives()
+    generated["reference/importers.md"] = reference.importers()
     generated["errors/index.md"] = error_index()
     for uri, content in generated.items():
         files.append(File.generated(config, uri, content=content))
@@ -119,7 +120,9 @@ def moved(text: str, target: str) -> str:
             return f"[{words}]({up}{ROOT_PAGES[path]})"
         if path.startswith("docs/"):
             page = path.removeprefix("docs/")
-            return f"[{words}]({up}{page.removesuffix('.py')}{'.md' if page.endswith('.py') else ''})"
+            return (
+                f"[{words}]({up}{page.removesuffix('.py')}{'.md' if page.endswith('.py') else ''})"
+            )
         # Other files are in the repository, and not on the site.
         return words
 
@@ -130,9 +133,9 @@ def error_index() -> str:
     """The list of error classes, each with the first sentence of its page."""
     lines = [
         "# Errors",
-        "Every message has the same four parts: what went wrong, the *place*, what was *expected* and "
-        "*found*, and a *cure*. Each class also inherits the fitting class of Python, so that "
-        "`except ValueError` still catches what it should. All of them are names of `pellucid`.",
+        "Every message has the same four parts: what went wrong, the *place*, what was *expected* "
+        "and *found*, and a *cure*. Each class also inherits the fitting class of Python, so that "
+        "`except ValueError` still catches what it should. Most are names of `pellucid`.",
         "| class | when |\n|---|---|",
     ]
     for script in sorted((DOCS / "errors").glob("*.py")):
