@@ -151,6 +151,8 @@ from pellucid.topi.scatter import (
 )
 from pellucid.topi.selection import (
     argwhere,
+    nonzero,
+    unique,
 )
 from pellucid.topi.slicing import (
     dynamic_strided_slice,
@@ -281,6 +283,7 @@ __all__ = [
     "negative",
     "nextafter",
     "nn",
+    "nonzero",
     "not_equal",
     "one_hot",
     "power",
@@ -327,6 +330,7 @@ __all__ = [
     "trilu",
     "triu",
     "trunc",
+    "unique",
     "unravel_index",
     "variance",
     "where",

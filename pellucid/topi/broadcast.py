@@ -1,8 +1,9 @@
 """Element by element, of two tensors (or a tensor and a scalar), with NumPy's broadcasting.
 
-Shapes are aligned at their ends; an extent of 1 is repeated. Two extents of which one is symbolic
-and which cannot be proved equal may each turn out to be 1: the larger one is taken, and the index
-into either stays below its extent. Dtypes are promoted as the operators of scalar expressions do
+Shapes are aligned at their ends; an extent of 1 is repeated. Two extents which cannot be proved
+equal
+are an error, since nothing would check them when the program runs. Dtypes are promoted as the
+operators of scalar expressions do
 (`ir/arithmetic.py`): a float beside an integer wins, then the wider type; a Python number takes the
 tensor's dtype.
 """
@@ -19,7 +20,7 @@ from pellucid.ir.scalar import Let, Var
 from pellucid.support.errors import TypeMismatchError
 from pellucid.te.tensor import tensor_operators
 from pellucid.tir import op as tir
-from pellucid.topi.shapes import BROADCAST, as_list, compute, constant, same_extent, simplify
+from pellucid.topi.shapes import BROADCAST, as_list, compute, constant, same_extent
 
 
 def broadcast_extent(a: Any, b: Any) -> Any:
@@ -33,9 +34,22 @@ def broadcast_extent(a: Any, b: Any) -> Any:
         raise TypeMismatchError(
             "These shapes do not broadcast.", expected="equal extents, or 1", found=f"{x} and {y}"
         )
-    if x is not None or y is not None:
-        return a if x is not None else b
-    return simplify(ar.maximum(a, b))
+    raise _unproved(a, b)
+
+
+class UnprovedExtentsError(TypeMismatchError):
+    """Extents that have to agree and may not."""
+
+
+def _unproved(a: Any, b: Any) -> UnprovedExtentsError:
+    """Reading on, by indices kept below the extents, would give a value where an error is due."""
+    return UnprovedExtentsError(
+        "These shapes may not broadcast: two extents cannot be proved equal.",
+        expected="the same symbolic extent, or a constant 1",
+        found=f"{a!r} and {b!r}",
+        cure="give both one name: in a graph R.match_cast does, and checks it when the program "
+        "runs",
+    )
 
 
 def broadcast_shape(*shapes: Sequence[Any]) -> list[Any]:
@@ -63,7 +77,7 @@ def broadcast_indices(
         elif same_extent(extent, out[lead + axis]):
             found.append(index)
         else:
-            found.append(ar.minimum(index, extent - 1))
+            raise _unproved(extent, out[lead + axis])
     return found
 
 

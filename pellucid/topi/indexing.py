@@ -2,16 +2,19 @@
 
 A negative index counts from the end. An index outside is brought to the nearest element ("clip"),
 taken modulo the extent ("wrap"), gives NaN ("nan"), or is the caller's responsibility ("fast").
+Where an extent turns out to be 0 there is no element to read, and the value is 0.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from pellucid import te
+from pellucid.arith import Analyzer
 from pellucid.ir import arithmetic as ar
 from pellucid.support.errors import TypeMismatchError
-from pellucid.topi.broadcast import broadcast_indices, broadcast_shape
+from pellucid.topi.broadcast import UnprovedExtentsError, broadcast_indices, broadcast_shape
 from pellucid.topi.shapes import (
     axis_of,
     compute,
@@ -55,6 +58,15 @@ def normal_index(index: Any, extent: Any, mode: str = "clip") -> Any:
     return ar.maximum(ar.minimum(wide, extent - 1), 0)
 
 
+def _where_any(value: Any, *extents: Any) -> Any:
+    """`value`, which reads at indices brought into `extents`, where none of these is 0."""
+    unknown = [each for each in extents if constant(each) is None]
+    if not unknown:
+        return value
+    there = [ar.convert(each) > 0 for each in unknown]
+    return ar.if_then_else(functools.reduce(ar.logical_and, there), value, ar.const(0, value.dtype))
+
+
 def _check_mode(mode: str) -> None:
     if mode not in MODES:
         raise TypeMismatchError(
@@ -83,7 +95,7 @@ def take(
         def flat(*i: Any) -> Any:
             index = indices(*i)
             place = unravel(normal_index(index, whole, mode), a.shape)
-            return _guarded(a(*place), index, whole, mode)
+            return _guarded(_where_any(a(*place), whole), index, whole, mode)
 
         return compute(indices.shape, flat, "T_take")
     at = axis_of(axis, a.ndim)
@@ -103,7 +115,7 @@ def take(
         before, picked, after = i[:at], i[at : at + len(inner)], i[at + len(inner) :]
         index = indices(*i[:batch], *picked)
         value = a(*before, normal_index(index, a.shape[at], mode), *after)
-        return _guarded(value, index, a.shape[at], mode)
+        return _guarded(_where_any(value, a.shape[at]), index, a.shape[at], mode)
 
     return compute(shape, element, "T_take")
 
@@ -114,7 +126,7 @@ def _take_one(a: te.Tensor, index: Any, axis: int | None, mode: str) -> te.Tenso
     place = normal_index(ar.convert(index), a.shape[at], mode)
 
     def element(*i: Any) -> Any:
-        return a(*i[:at], place, *i[at:])
+        return _where_any(a(*i[:at], place, *i[at:]), a.shape[at])
 
     return compute([*a.shape[:at], *a.shape[at + 1 :]], element, "T_take")
 
@@ -142,11 +154,27 @@ def gather(data: te.Tensor, axis: int, indices: te.Tensor) -> te.Tensor:
             found=str(indices.ndim),
         )
 
+    for number, extent in enumerate(data.shape):
+        if number != at:
+            _require_within(indices.shape[number], extent)
+
     def element(*i: Any) -> Any:
         index = normal_index(indices(*i), data.shape[at])
-        return data(*i[:at], index, *i[at + 1 :])
+        return _where_any(data(*i[:at], index, *i[at + 1 :]), data.shape[at])
 
     return compute(indices.shape, element, "T_gather")
+
+
+def _require_within(count: Any, extent: Any) -> None:
+    """As many elements are read along an axis as there are, or fewer."""
+    least, most = ar.match_types(count, extent)
+    if not Analyzer().can_prove(least <= most):
+        raise UnprovedExtentsError(
+            "gather may read more elements along an axis than the tensor has.",
+            expected=f"at most {extent!r}",
+            found=repr(count),
+            cure="give both extents one name: in a graph R.match_cast does",
+        )
 
 
 def gather_elements(data: te.Tensor, indices: te.Tensor, axis: int = 0) -> te.Tensor:
@@ -178,7 +206,8 @@ def gather_nd(
             normal_index(indices(*where[:at], k, *where[at:]), a.shape[batch_dims + k])
             for k in range(count)
         ]
-        return a(*where[:batch_dims], *coordinates, *rest)
+        value = a(*where[:batch_dims], *coordinates, *rest)
+        return _where_any(value, *a.shape[batch_dims : batch_dims + count])
 
     return compute(shape, element, "T_gather_nd")
 
@@ -205,7 +234,7 @@ def index_tensor(data: te.Tensor, indices: Any) -> te.Tensor:
             normal_index(each(*broadcast_indices(where, each.shape, common)), data.shape[number])
             for number, each in enumerate(from_tensors)
         ]
-        return data(*place, *rest)
+        return _where_any(data(*place, *rest), *data.shape[: len(from_tensors)])
 
     return compute(shape, element, "T_index_tensor")
 

@@ -103,7 +103,7 @@ def squeeze(a: te.Tensor, axis: Any = None) -> te.Tensor:
     else:
         axes = axes_of(axis, a.ndim)
     for each in axes:
-        if constant(a.shape[each]) not in (1, None):
+        if constant(a.shape[each]) != 1:
             raise TypeMismatchError(
                 f"Dimension {each} cannot be squeezed.", expected="1", found=repr(a.shape[each])
             )

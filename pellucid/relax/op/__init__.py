@@ -11,7 +11,7 @@ from pellucid.relax.call import (
     invoke_pure_closure,
     make_closure,
 )
-from pellucid.relax.op import builtin, image, memory, nn, random, vm
+from pellucid.relax.op import builtin, image, memory, nn, random, subscript, vm
 from pellucid.relax.op.base import *  # noqa: F403
 from pellucid.relax.op.binary import *  # noqa: F403
 from pellucid.relax.op.create import *  # noqa: F403
@@ -47,5 +47,6 @@ __all__ = [
     "multinomial_from_uniform",
     "nn",
     "random",
+    "subscript",
     "vm",
 ]

@@ -8,24 +8,20 @@ A negative index counts from the end.
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import IntImm
 from pellucid.relax.expr import Call, Expr, Tuple
 from pellucid.relax.op import rules
 from pellucid.relax.op.inference import Inference, as_int, rank_of, reshaped, tensor_of
 from pellucid.relax.op.packed import call_builtin
-from pellucid.relax.op.record import Number, Numbers, Tensor, Tensors, info_of, op
+from pellucid.relax.op.record import Number, Numbers, Tensor, Tensors, op
 from pellucid.relax.op.reference import np
 from pellucid.relax.op.samples import case, t
-from pellucid.relax.op.shape_manipulation import expand_dims, squeeze
 from pellucid.relax.struct_info import (
     StructInfo,
     TensorStructInfo,
 )
 from pellucid.relax.te_call import known_dims
-from pellucid.support.errors import TypeMismatchError
 from pellucid.topi import creation, indexing, slicing
 
 _MODES = ("fast", "clip", "wrap", "nan")
@@ -276,88 +272,6 @@ def _np_slice(
     return x[tuple(parts)].copy()
 
 
-class _Parts:
-    """What an index says: bounds by axis, axes that go, and places of new ones in the result."""
-
-    def __init__(self) -> None:
-        self.axes: list[int] = []
-        self.begins: list[Any] = []
-        self.ends: list[Any] = []
-        self.steps: list[Any] = []
-        self.dropped: list[int] = []
-        self.added: list[int] = []
-        self.axis = 0
-        self.place = 0
-
-    def skip(self, count: int) -> None:
-        """Whole axes."""
-        self.axis += count
-        self.place += count
-
-    def add(self, each: Any) -> None:
-        """One item of the index that is no `...`."""
-        if each is None:
-            self.added.append(self.place)
-            self.place += 1
-        elif isinstance(each, slice):
-            part = cast("Any", each)
-            step = 1 if part.step is None else part.step
-            begin = part.start if part.start is not None else (0 if step > 0 else -1)
-            end = part.stop if part.stop is not None else (_FAR if step > 0 else -_FAR)
-            self._bound(begin, end, step)
-            self.place += 1
-        elif isinstance(each, int | PrimExpr) and not isinstance(each, bool):
-            low = IntImm("int64", each) if type(each) is int else each
-            self.dropped.append(self.axis)
-            self._bound(low, _FAR if as_int(low) == -1 else low + 1, 1)
-        else:
-            raise TypeMismatchError(
-                "A tensor is indexed by slices and integers.",
-                found=f"{type(each).__name__}: {each!r:.80}",
-                cure="pick elements at places given by tensors with R.take or R.index_tensor",
-            )
-
-    def _bound(self, begin: Any, end: Any, step: Any) -> None:
-        self.axes.append(self.axis)
-        self.begins.append(begin)
-        self.ends.append(end)
-        self.steps.append(step)
-        self.axis += 1
-
-
-def slice_by_index(value: Expr, index: Any) -> Expr:
-    """What `x[index]` means: slices, integers (which drop their axis), `...`, `None` (a new axis)
-    as in NumPy.
-    """
-    items: list[Any] = _listed(index)
-    info = info_of(value)
-    rank = info.ndim if isinstance(info, TensorStructInfo) else -1
-    used = sum(each is not None and each is not Ellipsis for each in items)
-    if rank != -1 and used > rank:
-        raise TypeMismatchError(
-            "A tensor is indexed with more indices than it has dimensions.",
-            expected=f"at most {rank}",
-            found=str(used),
-        )
-    parts = _Parts()
-    for each in items:
-        if each is not Ellipsis:
-            parts.add(each)
-        elif rank == -1:
-            raise TypeMismatchError("`...` needs a tensor whose rank is known.")
-        else:
-            parts.skip(rank - used)
-    found = value
-    if parts.axes:
-        found = strided_slice(value, parts.axes, parts.begins, parts.ends, parts.steps)
-    if parts.dropped:
-        found = squeeze(found, parts.dropped)
-    return expand_dims(found, parts.added) if parts.added else found
-
-
-_FAR = 2**31 - 1
-
-
 @op(
     "strided_slice",
     infer=rules.by_lowering(_slice_unknown, _check_slice),
@@ -372,7 +286,6 @@ _FAR = 2**31 - 1
     ],
     tolerance="exact",
     prepare=_default_strides,
-    attributes={"FIndex": slice_by_index},
 )
 def strided_slice(
     x: Tensor,

@@ -28,6 +28,7 @@ from pellucid.relax.struct_info import (
 from pellucid.relax.symbolic import tir_vars_in_expr
 from pellucid.relax.te_call import known_dims, result_infos
 from pellucid.support.errors import TypeMismatchError
+from pellucid.topi.broadcast import UnprovedExtentsError
 
 Dims = tuple[PrimExpr, ...]
 UNKNOWN_TENSOR = TensorStructInfo(None, None)
@@ -159,12 +160,16 @@ class Inference:
     # The lowering
 
     def results(self) -> list[TensorStructInfo] | None:
-        """What the lowering gives for these arguments; None where a shape or number is unknown."""
+        """What the lowering gives for these arguments; None where a shape or number is unknown, or
+        extents that have to agree cannot be proved equal.
+        """
         if not all(_is_known(each, each.struct_info_) for each in self.call.args):
             return None
         given = {name: value for name, value in self.args.items() if value is not None}
         try:
             return result_infos(self.function, {**self.attributes, **given})
+        except UnprovedExtentsError:
+            return None
         except TypeMismatchError as error:
             raise TypeMismatchError(
                 f"{self.name}: {error.message}",

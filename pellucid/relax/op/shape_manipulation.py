@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pellucid.relax.expr import Expr, ShapeExpr
+from pellucid.relax.expr import Call, Expr, ShapeExpr
 from pellucid.relax.op.inference import (
     Inference,
     as_int,
+    items,
     product,
     reshaped,
     same,
     simplified,
     tensor_of,
 )
-from pellucid.relax.op.record import Shape, Tensor, info_of, op
+from pellucid.relax.op.record import Shape, TeLowering, Tensor, info_of, op
 from pellucid.relax.op.reference import np, widened
 from pellucid.relax.op.samples import case, t
 from pellucid.relax.struct_info import StructInfo, TensorStructInfo
@@ -225,6 +226,24 @@ def _squeeze_info(c: Inference) -> StructInfo:
     return reshaped(info, [each for axis, each in enumerate(dims) if axis not in axes])
 
 
+def _squeezed(builder: Any, call: Call) -> Expr:
+    """Extents that are 1 only as it turns out are checked when the program runs."""
+    (value,) = call.args
+    info, axes = value.struct_info, call.attrs.get("axis")
+    dims = known_dims(info) if isinstance(info, TensorStructInfo) else None
+    if axes is None or dims is None:
+        return _lowered_squeeze(builder, call)
+    named = {each % len(dims) for each in items(axes)}
+    if all(as_int(each) == 1 for axis, each in enumerate(dims) if axis in named):
+        return _lowered_squeeze(builder, call)
+    matched = [1 if axis in named else each for axis, each in enumerate(dims)]
+    checked = builder.match_cast(value, TensorStructInfo(matched, info.dtype))
+    return _lowered_squeeze(builder, call.replace(args=[checked]))
+
+
+_lowered_squeeze = TeLowering("squeeze")
+
+
 @op(
     "squeeze",
     infer=_squeeze_info,
@@ -235,6 +254,7 @@ def _squeeze_info(c: Inference) -> StructInfo:
         case(t(1, "n", 1), axis=[0, -1]),
         case(t(1, 1)),
     ],
+    legalize=_squeezed,
     tolerance="exact",
 )
 def squeeze(x: Tensor, axis: Axes = None) -> Any:
