@@ -63,7 +63,7 @@ def parameter(*values: Any, ids: Any = None, by_dict: dict[str, Any] | None = No
     if by_dict is not None:
         ids, values = list(by_dict), tuple(by_dict.values())
 
-    def value(request: Any) -> Any:
+    def value(*_case: Any, request: Any) -> Any:
         return request.param
 
     return _pytest().fixture(value, params=list(values), ids=ids)
@@ -88,15 +88,16 @@ def parameters(
 def _column(rows: str, table: list[tuple[Any, ...]], column: int) -> Any:
     """The fixture of one column; which row it is says the fixture `rows`."""
 
-    def value(request: Any, **chosen: int) -> Any:
-        return table[request.getfixturevalue(rows) if rows not in chosen else chosen[rows]][column]
+    def value(*_case: Any, **chosen: int) -> Any:
+        return table[chosen[rows]][column]
 
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    both = [
-        inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD),
-        inspect.Parameter(rows, keyword),
-    ]
-    cast("Any", value).__signature__ = inspect.Signature(both)
+    # pytest looks for the fixtures that a fixture needs in its signature.
+    cast("Any", value).__signature__ = inspect.Signature(
+        [
+            inspect.Parameter("_case", inspect.Parameter.VAR_POSITIONAL),
+            inspect.Parameter(rows, inspect.Parameter.KEYWORD_ONLY),
+        ]
+    )
     return _pytest().fixture(value)
 
 

@@ -85,7 +85,11 @@ def _parsed(function: types.FunctionType, check_well_formed: bool) -> Any:
 
 
 def _module(found: Any) -> Any:
-    return found if isinstance(found, IRModule) else IRModule({"main": found})
+    """A module; the name of a function that stands alone does not count."""
+    if isinstance(found, IRModule):
+        return found
+    named = "global_symbol" in found.attrs
+    return IRModule({"main": found.with_attr("global_symbol", "main") if named else found})
 
 
 def _is_error(value: Any) -> bool:

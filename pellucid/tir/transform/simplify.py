@@ -4,7 +4,7 @@
         B[f // 64 * 64 + f % 64] = …            →          B[f] = …
 
 Before and after: any stage. Integers that might wrap are left alone: the rules of `arith` hold for
-numbers that do not. Stored values are not touched, except for the indices and conditions in them.
+numbers that do not. Of stored floats only the indices and conditions in them are touched.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class _Simplify(Folder):
     def visit_buffer_store_(self, node: Any) -> Any:
         """The indices of a store."""
         buffer, indices = self.visit(node.buffer), self.simple_all(node.indices)
-        value = self.visit(node.value)
+        value = self.simple(node.value)
         predicate = None if node.predicate is None else self.visit(node.predicate)
         same = buffer is node.buffer and indices is node.indices and value is node.value
         if same and predicate is node.predicate:
