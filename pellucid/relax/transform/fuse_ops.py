@@ -161,15 +161,10 @@ class _Fuser(Mutator):
         """The binding of the last member's variable to a call of the group's function."""
         func, args = extract(members, {"Primitive": 1})
         callees = [callee_of(each.value) for each in members]
-        names = [self.op_name(each.name_hint) for each in callees if each is not None]
+        names = [each.name_hint for each in callees if each is not None]
         gvar = self.builder.add_func(func, _name(names))
         var = members[-1].var
         return VarBinding(var, Call(gvar, args, struct_info_=var.struct_info_))
-
-    def op_name(self, name: str) -> str:
-        """The name of a loop function without the number that tells it from others alike."""
-        bare = name.rstrip("0123456789")
-        return bare if bare in self.mod else name
 
 
 def _name(names: list[str]) -> str:
