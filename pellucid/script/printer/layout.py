@@ -82,7 +82,7 @@ def lay_out(lines: list[str], marks: Marks, config: PrinterConfig) -> str:
     for line in lines:
         text, ranges, comments = _strip(line, marks.notes)
         if comments:
-            text = f"{text}  # {'; '.join(comments)}"
+            text = f"{text}  # {'; '.join(dict.fromkeys(comments))}"
         rows.append((text, _carets(ranges) if ranges else None))
     kept = _near_marks([carets is not None for _, carets in rows], config.num_context_lines)
     width = len(str(len(rows)))
