@@ -105,8 +105,11 @@ class _Shrink(Visitor):
         return base, const(count, extent.dtype)
 
 
-_UNBOUNDED = 1 << 31
-"""What an extent that is not constant counts as: a constant window of fewer elements is smaller."""
+_UNBOUNDED = 1 << 16
+"""What an extent that is not constant counts as: a constant window of fewer elements is smaller.
+
+Far below the ends of index types, which are all that is known of a loop over a symbolic size.
+"""
 
 
 def _defined(block: Block) -> set[Var]:
