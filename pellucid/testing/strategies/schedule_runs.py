@@ -22,9 +22,10 @@ from pellucid import tir
 from pellucid.interp import run
 from pellucid.ir.arithmetic import add, sub
 from pellucid.ir.module import IRModule
-from pellucid.ir.scalar import Var
+from pellucid.ir.node import Map
+from pellucid.ir.scalar import IterVar, Var
 from pellucid.ir.structural import first_difference
-from pellucid.ir.visitor import Mutator, substitute
+from pellucid.ir.visitor import Mutator, pre_order, substitute
 from pellucid.support.errors import PellucidError, ScheduleError
 from pellucid.testing.strategies.schedule_cases import (
     ScheduleCase,
@@ -283,7 +284,7 @@ class ScheduleRun:
 def _mapped(text: str, index: tuple[Any, ...]) -> tuple[Any, ...]:
     """An index map on arrays of indices: what `map_text` writes means the same for NumPy."""
     found = eval(text, {"min": np.minimum, "max": np.maximum, "tir": _NumPy})
-    shape = index[0].shape
+    shape = index[0].shape if index else ()
     return tuple([np.broadcast_to(each, shape) for each in found(*index)])
 
 
@@ -294,6 +295,13 @@ class _NumPy:
     max = np.maximum
 
 
+def _reduces(loop: For) -> bool:
+    return any(
+        isinstance(each, IterVar) and each.iter_type == IterVar.CommReduce
+        for each in pre_order(loop)
+    )
+
+
 class _Backwards(Mutator):
     """Runs unordered loops from their ends."""
 
@@ -301,6 +309,9 @@ class _Backwards(Mutator):
         """A loop."""
         new: For = self.visit_default(loop)
         if new.kind not in (ForKind.PARALLEL, ForKind.VECTORIZED, ForKind.THREAD_BINDING):
+            return new
+        if new.kind is ForKind.THREAD_BINDING and _reduces(new):
+            # Threads may reduce together; running one after another they begin in order.
             return new
         var = new.loop_var
         turned = sub(add(new.min, new.min + new.extent - 1), var)
@@ -349,6 +360,4 @@ def without_devices(func: PrimFunc) -> PrimFunc:
     changed = {k: serial.divided.get(b, b) for k, b in func.buffer_map.items()}
     if not serial.divided:
         return func.with_body(body)
-    return func.replace(
-        body=replace_buffers(body, serial.divided), buffer_map=func.buffer_map.updated(changed)
-    )
+    return func.replace(body=replace_buffers(body, serial.divided), buffer_map=Map(changed))

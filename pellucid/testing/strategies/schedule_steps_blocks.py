@@ -71,7 +71,7 @@ def _decompose_reduction(picks: Picks) -> None:
 def _rfactor(picks: Picks) -> None:
     block = picks.block(lambda spot: has_init(spot) and is_reduction(spot))
     loops = picks.loops(block)
-    loop = loops[-1] if picks.chance(0.7) else picks.choice(loops)
+    loop = picks.choice(loops[-1:]) if picks.chance(0.7) else picks.choice(loops)
     if picks.chance(0.5):
         loop = picks.choice(picks.step("split", loop, picks.factors(loop)))
     picks.step("rfactor", loop, picks.choice([0, 0, 1, -1, 2, -2, 5]))
@@ -91,7 +91,7 @@ def _tensorize(picks: Picks) -> None:
     block = picks.block(lambda spot: bool(spot.loops()))
     if has_init(picks.spot(block)) and picks.chance(0.7):
         loops = picks.loops(block)
-        picks.step("decompose_reduction", block, loops[0])
+        picks.step("decompose_reduction", block, picks.choice(loops[:1]))
     loops = picks.loops(block)
     loop = picks.choice(loops[-3:])
     if picks.chance(0.4):

@@ -36,7 +36,11 @@ FITTING: dict[str, tuple[str, ...]] = {
 
 def primitives() -> list[str]:
     """The names of all primitives of a schedule."""
-    return [n for n in dir(Schedule) if hasattr(getattr(Schedule, n), "is_primitive")]
+    methods = {n: getattr(Schedule, n) for n in dir(Schedule)}
+    # Other spellings of a primitive are the same method.
+    return [
+        n for n, m in methods.items() if hasattr(m, "is_primitive") and m.__name__ == n
+    ]
 
 
 def random_schedule(

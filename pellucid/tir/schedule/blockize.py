@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pellucid.arith.analyzer import Analyzer
 from pellucid.arith.iter_map import normalize_iter_map_to_expr
 from pellucid.arith.iter_map_divide import SubspaceDivision, subspace_divide
-from pellucid.arith.iter_map_terms import is_const
+from pellucid.arith.iter_map_terms import IterMark, IterSumExpr, is_const
 from pellucid.ir.arithmetic import add, cast_to, const, logical_and, mul
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IterVar, Range, Var
@@ -156,11 +156,12 @@ def _divide(spot: Spot, inner: Sequence[Spot], analyzer: Analyzer) -> SubspaceDi
         simplify_trivial_iterators=False,
         analyzer=bind_loops(analyzer, loop_ranges(loops), unit=False),
     )
-    if found.errors:
+    steps = all(_in_steps_of_one(e.outer) and _in_steps_of_one(e.inner) for e in found.indices)
+    if found.errors or not steps:
         raise Refused(
             f"the bindings of the block {spot.name!r} cannot be divided into outer and inner loops",
             spot,
-            found=found.errors[0],
+            found=found.errors[0] if found.errors else "a binding skips values",
         )
     return found
 
@@ -175,11 +176,12 @@ class _Outer:
     predicate: PrimExpr = field(default_factory=lambda: const(True))
     reduces: bool = False
 
-    def add(self, variable: IterVar, value: PrimExpr, extent: PrimExpr) -> PrimExpr:
+    def add(self, variable: IterVar, value: PrimExpr, part: IterMark, known: Analyzer) -> PrimExpr:
         """The outer part of a variable: one of the block's variables, the same for equal values."""
         dtype = variable.var.dtype
+        extent = part.extent
         if is_const(extent, 1) and not self.keep_unit:
-            return value
+            return known.simplify(value)
         for old, known in zip(self.iter_vars, self.values, strict=True):
             same_kind = old.iter_type == variable.iter_type
             if same_kind and structural_equal(known, value) and not is_const(extent, 1):
@@ -187,7 +189,7 @@ class _Outer:
         if variable.iter_type != IterVar.DataPar and not is_const(extent, 1):
             self.reduces = True
         var = Var(f"{variable.var.name}_o", dtype)
-        domain = Range(min=const(0, dtype), extent=cast_to(dtype, extent))
+        domain = Range(min=cast_to(dtype, _begin(part)), extent=cast_to(dtype, extent))
         self.iter_vars.append(IterVar(domain, var, variable.iter_type))
         self.values.append(value)
         return var
@@ -201,24 +203,40 @@ def _inner_realize(
     iter_vars: list[IterVar] = []
     values: list[PrimExpr] = []
     table: dict[Var, PrimExpr] = {}
+    known = bind_loops(Analyzer(), loop_ranges(each.loop for each in spot.loops()))
     for variable, each in zip(old.iter_vars, part.indices, strict=True):
         dtype = variable.var.dtype
         high = cast_to(dtype, normalize_iter_map_to_expr(each.outer))
         low = cast_to(dtype, normalize_iter_map_to_expr(each.inner))
-        place = outer.add(variable, high, each.outer.extent)
+        place = outer.add(variable, high, each.outer, known)
         if is_const(each.inner.extent, 1):
-            table[variable.var] = place
+            # Of loops of one iteration only their beginning is left.
+            rest = known.simplify(low)
+            table[variable.var] = place if is_const(rest, 0) else add(place, rest)
             continue
         var = Var(f"{variable.var.name}_i", dtype)
         extent = cast_to(dtype, each.inner.extent)
-        domain = Range(min=const(0, dtype), extent=extent)
+        domain = Range(min=cast_to(dtype, _begin(each.inner)), extent=extent)
         iter_vars.append(IterVar(domain, var, variable.iter_type))
-        values.append(low)
+        values.append(known.simplify(low) if not is_const(_begin(each.inner), 0) else low)
         whole = is_const(each.outer.extent, 1) and is_const(high, 0)
         table[variable.var] = var if whole else add(mul(place, extent), var)
     outer.predicate = _joined(outer.predicate, part.outer_predicate)
     block = substitute(old.replace(iter_vars=iter_vars), table)
     return BlockRealize(values, part.inner_predicate, with_regions(block, buffers))
+
+
+def _begin(mark: IterMark) -> PrimExpr:
+    """The least value of a part of a variable."""
+    return mark.source.base if isinstance(mark.source, IterSumExpr) else const(0, mark.extent.dtype)
+
+
+def _in_steps_of_one(mark: IterMark) -> bool:
+    """Whether a part takes all values from its least one on."""
+    source = mark.source
+    return not isinstance(source, IterSumExpr) or all(
+        is_const(each.scale, 1) for each in source.args[-1:]
+    )
 
 
 def _joined(known: PrimExpr, other: PrimExpr) -> PrimExpr:

@@ -194,29 +194,28 @@ class ScheduleCore:
     def number(self, value: Any) -> Any:
         """A number from a number or an expression of drawn numbers and of the function's sizes."""
         if isinstance(value, PrimExpr):
-            known = {k: v for k, v in self._symbols.items() if isinstance(k, Var)}
-            found = Analyzer().simplify(substitute(self.in_sizes(value), known))
-            sizes = self._sizes()
-            unknown = [e for e in pre_order(found) if isinstance(e, Var) and e not in sizes]
-            if unknown:
-                raise Refused(
-                    f"the variable {unknown[0].name!r} is neither a drawn number nor a size of the "
-                    "function",
-                    found=repr(value),
-                )
+            found = Analyzer().simplify(self.in_sizes(value))
             return found.value if isinstance(found, IntImm) else found
         return value
 
     def in_sizes(self, value: Any) -> Any:
-        """An expression or index map in which sizes, as a trace names them, are the function's."""
+        """An expression or index map in which sizes, as a trace names them, are the function's,
+        and drawn numbers are known. Other variables are refused: a trace could not name them.
+        """
         table: dict[Any, Any] = {}
         sizes = {(each.name, each.dtype): each for each in self._sizes()}
         own = set(getattr(value, "initial_indices", ()))
         for each in pre_order(value):
-            if isinstance(each, Var) and each not in own and each not in self._symbols:
-                found = sizes.get((each.name, each.dtype))
-                if found is not None and found is not each:
-                    table[each] = found
+            if not isinstance(each, Var) or each in own:
+                continue
+            found = self._symbols.get(each, sizes.get((each.name, each.dtype)))
+            if found is None:
+                raise Refused(
+                    f"the variable {each.name!r} is neither a drawn number nor a size of the "
+                    "function",
+                    found=repr(value),
+                )
+            table[each] = found
         return substitute(value, table)
 
     def _sizes(self) -> set[Var]:

@@ -156,6 +156,35 @@ def moves_with(spot: Spot, loop: Spot, analyzer: Analyzer) -> bool:
     return not found.errors
 
 
+def require_finished(
+    blocks: Sequence[Spot], loops: Sequence[Spot], everyone: Sequence[Spot] | None = None
+) -> None:
+    """Refuse where a block uses what an earlier one still adds up: sums that these loops carry on.
+
+    `everyone`, if given, are the blocks that may use the results of `blocks`.
+    """
+    users = blocks if everyone is None else everyone
+    for producer in blocks:
+        pairs = zip(producer.block.iter_vars, producer.realize.iter_values, strict=True)
+        reduced = [value for v, value in pairs if v.iter_type != IterVar.DataPar]
+        carrying = [
+            each
+            for each in loops
+            if any(uses_var(value, {each.loop.loop_var}.__contains__) for value in reduced)
+        ]
+        written = set(writes(producer))
+        for user in users:
+            if carrying and user is not producer and written & set(reads(user)):
+                raise Refused(
+                    f"the loop {carrying[0].name!r} moves a reduction variable of the producer "
+                    f"{producer.name!r}, whose result {user.name!r} uses",
+                    carrying[0],
+                    producer,
+                    user,
+                    expected="loops above all reductions of the producers",
+                )
+
+
 def require_same_iteration(place: Spot, blocks: Sequence[Spot], analyzer: Analyzer) -> None:
     """Refuse unless each of the blocks reads of the others only what the same iteration of `place`
     wrote, and overwrites only what was read there.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pellucid.arith.analyzer import Analyzer
-from pellucid.arith.int_set import eval_set
+from pellucid.arith.int_set import covers, eval_set
 from pellucid.arith.iter_map import IterMapLevel, detect_iter_map, inverse_affine_iter_map
 from pellucid.ir.arithmetic import cast_to, eq, ge, logical_and, lt
 from pellucid.ir.node import Node
@@ -18,7 +18,7 @@ from pellucid.ir.visitor import pre_order, substitute
 from pellucid.tir.block import Block, is_true
 from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion, MatchBufferRegion
 from pellucid.tir.schedule.core import ScheduleCore
-from pellucid.tir.schedule.cover import require_stage_pipeline
+from pellucid.tir.schedule.cover import certain_region, outside_analyzer, require_stage_pipeline
 from pellucid.tir.schedule.edit import remove, replace
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
@@ -87,9 +87,9 @@ class InlinePrimitives(ScheduleCore):
 
         Conditions: the block has no init, a true predicate, is complete, and its body is one store;
         it reads one buffer that the scope produces, at equal indices in all loads, a bijective
-        affine map of its iteration variables; nothing else reads that buffer, and one complete
-        block stores it (possibly under an `if`), which is no output block; the scope is a stage
-        pipeline.
+        affine map of its iteration variables, and for each of its instances that element is stored;
+        nothing else reads that buffer, and one complete block stores it (possibly under an `if`),
+        which is no output block; the scope is a stage pipeline.
         """
         self.reverse_inline_block(block)
 
@@ -103,6 +103,7 @@ class InlinePrimitives(ScheduleCore):
         loads = _loads_of(store, buffer)
         old, condition = _guarded_store(producer)
         positions, table = _iterators_by_position(spot, loads[0].indices, analyzer)
+        _require_all_produced(spot, producer, loads[0].indices, analyzer)
         at = dict(zip(positions, _cast_all(old.indices, positions), strict=True))
         values = {var: substitute(expr, at) for var, expr in table.items()}
         guard = _guard(spot, producer, values, loads[0].indices, old.indices, analyzer)
@@ -356,6 +357,25 @@ def _guarded_store(spot: Spot) -> tuple[BufferStore, PrimExpr | None]:
     if not isinstance(body, BufferStore) or body.predicate is not None:
         raise Refused(f"the body of the block {spot.name!r} is not one store", spot)
     return body, condition
+
+
+def _require_all_produced(
+    spot: Spot, producer: Spot, indices: Sequence[PrimExpr], analyzer: Analyzer
+) -> None:
+    """Refuse a block with instances whose element nothing stores: they would be lost."""
+    scope = scope_of(spot)
+    known = outside_analyzer(analyzer, scope)
+    domains = {v.var: v.dom for v in spot.block.iter_vars if v.dom is not None}
+    certain = certain_region(producer, producer.block.writes[0], scope, known)
+    for position, index in enumerate(indices):
+        read = eval_set(index, domains, known)
+        if certain is None or not covers(certain[position], read, known):
+            raise Refused(
+                f"the block {spot.name!r} has instances for which {producer.name!r} stores nothing",
+                spot,
+                producer,
+                found=repr(index),
+            )
 
 
 def _guard(

@@ -16,7 +16,7 @@ from pellucid.tir.schedule.bindings import substitute_loops
 from pellucid.tir.schedule.core import ScheduleCore
 from pellucid.tir.schedule.cover import common_place, outside_analyzer
 from pellucid.tir.schedule.edit import replace
-from pellucid.tir.schedule.independence import moves_with, require_same_iteration
+from pellucid.tir.schedule.independence import moves_with, require_finished, require_same_iteration
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import LoopRV
@@ -43,12 +43,15 @@ class MergePartitionPrimitives(ScheduleCore):
 
         Conditions: the nests are neighbours in one sequence, equally deep, with equal extents, all
         starting at 0, with no annotations, no thread bindings and nothing beside their loops; a
-        body uses of the earlier ones only what the same iteration wrote there, and overwrites
-        nothing that another iteration of an earlier one still uses.
+        body uses of the earlier ones only what the same iteration wrote there, no sums that the
+        loops carry on, and overwrites nothing that another iteration of an earlier one still uses.
         """
         if len(loops) < 2:
             raise Refused("there are not two loops to merge", found=str(len(loops)))
         spots = [self.loop(each) for each in loops]
+        for position, each in enumerate(spots):
+            if each in spots[:position]:
+                raise Refused(f"the loop {each.name!r} is given twice", each)
         name = self.name_of(loops[0])
         nests = [_nest_of(each, spots) for each in spots]
         tops = [each[0] for each in nests]
@@ -83,6 +86,7 @@ class MergePartitionPrimitives(ScheduleCore):
         place = after.spot(innermost)
         blocks = place.blocks()
         known = outside_analyzer(self.analyzer(name), place)
+        require_finished(blocks, [place, *place.loops()][: _depth(merged)])
         require_same_iteration(place, blocks, known)
         _require_overwriting_in_order(place, blocks, known)
 
@@ -131,6 +135,14 @@ class MergePartitionPrimitives(ScheduleCore):
             begin += extent
         self.commit(name, replace(self.tree(name).func.body, {old: seq(*parts)}))
         return [self.new_loop(name, each.loop_var) for each in parts]
+
+
+def _depth(nest: Stmt) -> int:
+    """How many loops a nest begins with."""
+    count = 0
+    while isinstance(nest, For):
+        nest, count = nest.body, count + 1
+    return count
 
 
 class _Renaming(Mutator):

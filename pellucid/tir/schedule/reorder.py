@@ -12,7 +12,7 @@ from pellucid.ir.visitor import uses_var
 from pellucid.tir.schedule.core import ScheduleCore
 from pellucid.tir.schedule.cover import outside_analyzer
 from pellucid.tir.schedule.edit import replace
-from pellucid.tir.schedule.independence import require_same_iteration
+from pellucid.tir.schedule.independence import require_finished, require_same_iteration
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import BlockRV, LoopRV
@@ -38,7 +38,8 @@ class ReorderPrimitives(ScheduleCore):
         Conditions: no loop is given twice; all are in one nest, with nothing beside them from the
         outermost to the innermost; blocks below have only data-parallel and reduction variables,
         with affine bindings; bounds do not depend on a loop that would come further in; where there
-        are several blocks, they use of each other only what the same iteration wrote.
+        are several blocks, they use of each other only what the same iteration wrote, and no sums
+        that the loops carry on.
         """
         if len(ordered_loops) < 2:
             return
@@ -75,6 +76,7 @@ class ReorderPrimitives(ScheduleCore):
                     found=", ".join(repr(value) for value in each.realize.iter_values),
                 )
         if len(blocks) > 1:
+            require_finished(blocks, chain)
             require_same_iteration(chain[-1], blocks, outside_analyzer(analyzer, chain[-1]))
 
     @primitive
