@@ -12,6 +12,17 @@ from pellucid.target import options as _options
 _entered: ContextVar[tuple[Target, ...]] = ContextVar("pellucid_targets", default=())
 
 
+class TargetKind(str):
+    """The kind of a target: its name, which it also has as an attribute."""
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """The name, such as "llvm"."""
+        return str(self)
+
+
 class Target:
     """A machine to compile for.
 
@@ -33,14 +44,14 @@ class Target:
 
     __slots__ = ("_options", "kind")
 
-    kind: str
+    kind: TargetKind
 
     def __init__(self, description: str | Mapping[str, object] | Target = "llvm") -> None:
         if isinstance(description, Target):
             kind, options = description.kind, description._options
         else:
             kind, options = _options.parse(description)
-        object.__setattr__(self, "kind", kind)
+        object.__setattr__(self, "kind", TargetKind(kind))
         object.__setattr__(self, "_options", options)
         _cpu.resolve(options)
 

@@ -236,3 +236,8 @@ def test_wrong_descriptions(description: str, kind: type[PellucidError], message
     with pytest.raises(kind) as caught:
         Target(description)
     assert str(caught.value) == message
+
+
+def test_the_kind_is_a_name_and_has_one() -> None:
+    assert Target("llvm").kind == "llvm"
+    assert Target("llvm").kind.name == "llvm"
