@@ -13,6 +13,7 @@ from typing import Any
 
 from pellucid.codegen.llvm.compile import CompiledObject, compile_module
 from pellucid.codegen.llvm.emit_support import defined_symbols, problems, refuse, require_extern
+from pellucid.codegen.llvm.instruction_sets import missing_instructions
 from pellucid.codegen.llvm.kernel import emit_kernel
 from pellucid.codegen.llvm.text import Module
 from pellucid.driver.pipeline import lower
@@ -83,6 +84,7 @@ def build_kernels(
     found: list[str] = []
     for key, func in functions.items():
         found += problems(func, key, functions)
+        found += missing_instructions(func, key, machine)
     refuse(found)
     if machine.is_host:
         linked = defined_symbols(functions.values())

@@ -16,7 +16,7 @@ from tests.codegen.agreement import random
 from tests.codegen.harness import ARM, AVX2
 
 ZMM = "llvm -mcpu=skylake-avx512 -mtriple=x86_64-unknown-linux-gnu"
-VECTOR_ON_STACK = re.compile(r"\(%r[sb]p.*[xyz]mm|[xyz]mm.*\(%r[sb]p|\bq\d+, \[sp|v\d+.*\[sp")
+VECTOR_ON_STACK = re.compile(r"\(%r[sb]p\).*[xyz]mm|[xyz]mm.*\(%r[sb]p\)|\bq\d+, \[sp|v\d+.*\[sp")
 PRODUCT = re.compile(r"\bvfmadd\w+ps\b|\bfmla\b")
 LABEL = re.compile(r"^\.?\w+:")
 JUMP = re.compile(r"^\s+(?:j[a-z]+|b\.?[a-z]*|cbn?z|tbn?z)\s+(?:\w+, )*(\.\w+)")

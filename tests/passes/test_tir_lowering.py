@@ -476,3 +476,36 @@ def test_a_stage_that_changes_nothing_gives_the_same_function():
     mod = IRModule({"f": f})
     for stage in lowering().passes:
         assert stage(mod) is mod, stage
+
+
+def test_vectors_in_views_stay_ramps_and_their_buffers_small():
+    @T.prim_func
+    def before(A: T.Buffer((8, 16), "float32"), B: T.Buffer((8, 16), "float32")):
+        tmp = T.alloc_buffer((8, 16), "float32", scope="local")
+        for i in range(8):
+            with T.block("fill"):
+                vi = T.axis.spatial(8, i)
+                T.reads(A[vi, 0:16])
+                T.writes(tmp[vi, 0:16])
+                row = T.match_buffer(tmp[vi, 0:16], (16,))
+                row[T.Ramp(0, 1, 16)] = A[vi, T.Ramp(0, 1, 16)]
+            with T.block("use"):
+                vi = T.axis.spatial(8, i)
+                T.reads(tmp[vi, 0:16])
+                T.writes(B[vi, 0:16])
+                row = T.match_buffer(tmp[vi, 0:16], (16,))
+                B[vi, T.Broadcast(0, 16) + T.Ramp(0, 1, 16) * T.Broadcast(1, 16)] = row[
+                    T.Ramp(0, 1, 16)
+                ]
+
+    @T.prim_func
+    def after(A: T.Buffer((8, 16), "float32"), B: T.Buffer((8, 16), "float32")):
+        A_1 = T.decl_buffer((128,), data=A.data)
+        B_1 = T.decl_buffer((128,), data=B.data)
+        for i in range(8):
+            tmp = T.allocate([16], "float32", "local")
+            tmp_1 = T.decl_buffer((16,), data=tmp, scope="local")
+            tmp_1[T.Ramp(0, 1, 16)] = A_1[T.Ramp(i * 16, 1, 16)]
+            B_1[T.Ramp(i * 16, 1, 16)] = tmp_1[T.Ramp(0, 1, 16)]
+
+    check(before, after, *lowering().passes)

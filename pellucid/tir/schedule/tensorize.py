@@ -242,7 +242,8 @@ class _Matcher:
         extra = len(left.indices) - len(right.indices)
         if extra < 0:
             raise _MismatchError(left, right)
-        begin = list(left.indices[:extra])
+        # Simplified, a panel that the intrinsic stays in no longer depends on where it is there.
+        begin = [self.analyzer.simplify(each) for each in left.indices[:extra]]
         for x, y in zip(left.indices[extra:], right.indices, strict=True):
             begin.append(self.analyzer.simplify(sub(x, cast_to(x.dtype, self.translated(y)))))
         if any(uses_var(each, self.inner.__contains__) for each in begin):

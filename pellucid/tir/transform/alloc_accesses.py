@@ -21,6 +21,7 @@ from pellucid.tir.stmt import For
 from pellucid.tir.transform.folding import fold_substitute
 from pellucid.tir.transform.index_ranges import Ranges
 from pellucid.tir.transform.lane_conflicts import bind_loop
+from pellucid.tir.transform.ramps import taken_apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,8 @@ class Uses(Visitor):
         """A load."""
         for index in node.indices:
             self.visit(index)
+        if node.predicate is not None:
+            self.visit(node.predicate)
         self.use(node.buffer, node.indices, False)
 
     def visit_buffer_store_(self, node: Any) -> None:
@@ -127,6 +130,10 @@ class Uses(Visitor):
         self.visit(node.value)
         for index in node.indices:
             self.visit(index)
+        if node.predicate is not None:
+            self.visit(node.predicate)
+            self.opaque(node.buffer)  # which lanes are written is not followed
+            return
         self.use(node.buffer, node.indices, True)
 
     def visit_call_(self, node: Any) -> None:
@@ -162,9 +169,16 @@ class Axis:
 
 
 def axis_of(index: PrimExpr, fixed: set[Var], ranges: Ranges) -> Axis:
-    """An index taken apart; `fixed` are the variables that do not vary."""
-    form = ranges.linear(index)
+    """An index taken apart; `fixed` are the variables that do not vary. The lanes of a vector vary
+    like a loop around it.
+    """
+    base, lanes, step = taken_apart(index)
+    form = ranges.linear(base)
     axis = Axis([], [], form.constant, form.constant)
+    if lanes is not None:
+        ends = (0, step * (lanes.lanes - 1))
+        axis.varying.append((lanes, step))
+        axis.low, axis.high = axis.low + min(ends), axis.high + max(ends)
     for atom, factor in form.terms:
         if is_fixed(atom, fixed):
             axis.fixed.append((atom, factor))

@@ -29,6 +29,7 @@ from pellucid.tir.stmt import Allocate, BufferStore, DeclBuffer
 from pellucid.tir.transform.contract import forbid
 from pellucid.tir.transform.folding import Folder, is_op
 from pellucid.tir.transform.passes import stage
+from pellucid.tir.transform.ramps import as_ramp
 
 _PACKED = ("tir.call_packed", "tir.call_cpacked")
 
@@ -209,7 +210,7 @@ def flat_indices(buffer: Buffer, indices: tuple[PrimExpr, ...]) -> list[PrimExpr
         total: PrimExpr = const(0, dtype)
         for axis, step in zip(group, _group_strides(buffer, group), strict=True):
             total = _add(total, _scale(_as(indices[axis], dtype), _as(step, dtype)))
-        found.append(total)
+        found.append(as_ramp(total))
     if _constant(buffer.elem_offset) != 0:
         found[-1] = _add(found[-1], _as(buffer.elem_offset, dtype))
     return found

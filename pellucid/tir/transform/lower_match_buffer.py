@@ -23,6 +23,7 @@ from pellucid.tir.stmt import BufferStore
 from pellucid.tir.transform.contract import forbid
 from pellucid.tir.transform.folding import Folder
 from pellucid.tir.transform.passes import stage
+from pellucid.tir.transform.ramps import moved
 
 
 class _LowerMatch(Folder):
@@ -82,7 +83,7 @@ class _LowerMatch(Folder):
         """The source of a view and the indices there."""
         source, offsets = self.views[buffer]
         drop = len(offsets) - len(indices)
-        inner = [add(low, index) for low, index in zip(offsets[drop:], indices, strict=True)]
+        inner = [moved(index, low) for low, index in zip(offsets[drop:], indices, strict=True)]
         return source, [*offsets[:drop], *inner]
 
     def visit_buffer_load_(self, node: Any) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 
 from pellucid.ir.arithmetic import const
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import EQ, And, IntImm, Var
+from pellucid.ir.scalar import EQ, And, IntImm, Ramp, Var
 from pellucid.ir.structural import structural_equal
 from pellucid.ir.transform import Pass
 from pellucid.ir.visitor import Mutator, Visitor
@@ -210,6 +210,9 @@ class _Privacy:
         """Whether the varying part takes every value between its ends."""
         terms: list[tuple[int, int]] = []
         for atom, factor in axis.varying:
+            if isinstance(atom, Ramp):
+                terms.append((abs(factor), atom.lanes - 1))
+                continue
             loop = _loop_of(use, atom)
             if loop is None or not isinstance(loop.extent, IntImm):
                 return False

@@ -14,7 +14,7 @@ from typing import Any
 from pellucid.arith.analyzer import Analyzer
 from pellucid.ir.arithmetic import logical_not
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import And, IntImm, Or, Range, Var
+from pellucid.ir.scalar import And, Broadcast, IntImm, Or, Ramp, Range, Var
 from pellucid.ir.transform import Pass
 from pellucid.ir.visitor import pre_order
 from pellucid.tir.block import BlockRealize
@@ -25,6 +25,7 @@ from pellucid.tir.transform.folding import Folder, is_op, keep_loop
 from pellucid.tir.transform.index_ranges import MAX_EXTENT, Ranges
 from pellucid.tir.transform.lane_conflicts import bind_loop
 from pellucid.tir.transform.passes import stage
+from pellucid.tir.transform.ramps import as_ramp
 
 _LARGE = 1 << 31
 
@@ -53,9 +54,16 @@ class _Simplify(Folder):
 
     def simple(self, expr: PrimExpr) -> PrimExpr:
         """An index, a bound or a condition in its simplest form."""
-        expr = self.visit(expr)
+        expr = as_ramp(self.visit(expr))
         if isinstance(expr, IntImm | Var):
             return expr
+        if isinstance(expr, Ramp):
+            base, stride = self.simple(expr.base), self.simple(expr.stride)
+            same = base is expr.base and stride is expr.stride
+            return expr if same else expr.replace(base=base, stride=stride)
+        if isinstance(expr, Broadcast):
+            value = self.simple(expr.value)
+            return expr if value is expr.value else expr.replace(value=value)
         if self.is_safe(expr):
             return self.analyzer.simplify(expr)
         if isinstance(expr, And | Or):
