@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from pellucid.ir import hooks
@@ -21,28 +22,62 @@ UNKNOWN = "written in the document or built there: no pass has made it"
 
 
 class _Watch(PassInstrument):
-    """Tells a history of every pass that ends."""
+    """Tells a history of every pass that begins and ends."""
 
     def __init__(self, history: History) -> None:
         self._history = history
 
+    def run_before_pass(self, mod: IRModule, info: PassInfo) -> None:
+        """Note that `mod` was there before; a pass may give it back as it is."""
+        self._history.begins(info.name, mod)
+
     def run_after_pass(self, mod: IRModule, info: PassInfo) -> None:
         """Note who made `mod`."""
-        self._history.made(mod, info.name)
+        self._history.ends(info.name, mod)
+
+
+@dataclass
+class _Origin:
+    """What made a module or a function (None: no pass), and when that was known."""
+
+    value: Any
+    name: str | None
+    when: int
 
 
 class History:
-    """Modules and functions by the pass that made them, and the scripts that were printed."""
+    """Modules and functions by the pass that made them, and the scripts that were printed.
+
+    A pass that consists of passes counts as the maker of what its last one made.
+    """
 
     def __init__(self) -> None:
-        # The objects are kept, so that their numbers stay theirs.
-        self._made: dict[int, tuple[Any, str]] = {}
+        # By the number of the object, which is kept so that the number stays its own.
+        self._made: dict[int, _Origin] = {}
+        self._begun: list[tuple[str, int]] = []
+        self._clock = 0
         self._printed: list[tuple[str, Any]] = []
 
-    def made(self, mod: IRModule, name: str) -> None:
-        """A pass has made `mod`; the functions that no earlier pass had are its own too."""
-        for value in (mod, *mod.functions.values()):
-            self._made.setdefault(id(value), (value, name))
+    def begins(self, name: str, mod: IRModule) -> None:
+        """The pass `name` is given `mod`: whatever of it no pass has made yet, none has."""
+        self._clock += 1
+        self._begun.append((name, self._clock))
+        for value in _parts(mod):
+            self._made.setdefault(id(value), _Origin(value, None, self._clock))
+
+    def ends(self, name: str, mod: IRModule) -> None:
+        """The pass `name` has made of `mod` what was not there when it began."""
+        start = 0
+        # Passes that broke off have begun and never end.
+        while self._begun:
+            begun, start = self._begun.pop()
+            if begun == name:
+                break
+        self._clock += 1
+        for value in _parts(mod):
+            known = self._made.get(id(value))
+            if known is None or known.when > start:
+                self._made[id(value)] = _Origin(value, name, self._clock)
 
     def printed(self, text: str, value: Any) -> None:
         """The script of a module or a function was printed."""
@@ -61,7 +96,12 @@ class History:
         if step is not None:
             return step
         known = self._made.get(id(value))
-        return UNKNOWN if known is None else f"made by the pass {known[1]}"
+        return UNKNOWN if known is None or known.name is None else f"made by the pass {known.name}"
+
+
+def _parts(mod: IRModule) -> list[Any]:
+    """A module and its functions."""
+    return [mod, *mod.functions.values()]
 
 
 def _schedule_step(value: Any, names: Mapping[str, Any]) -> str | None:

@@ -39,6 +39,10 @@ Status = Literal["ok", "failed", "not run", "illustration"]
 Step = Callable[[str], None]
 
 
+def _line(output: Output) -> str:
+    return output.text if output.kind in {"stdout", "stderr"} else f"{output.text}\n"
+
+
 @dataclass
 class CellResult:
     """What became of one cell. `solved` names the solutions that filled it, `changed` what had to
@@ -55,10 +59,12 @@ class CellResult:
     @property
     def text(self) -> str:
         """Everything the cell printed and showed, as text."""
-        return "".join(
-            each.text if each.kind in {"stdout", "stderr"} else f"{each.text}\n"
-            for each in self.outputs
-        )
+        return "".join(_line(each) for each in self.outputs)
+
+    @property
+    def shown(self) -> str:
+        """The text without what went to standard error."""
+        return "".join(_line(each) for each in self.outputs if each.kind != "stderr")
 
 
 @dataclass
@@ -136,9 +142,23 @@ def _surroundings(document: Document, run: _Run) -> Generator[None]:
                 sys.path.remove(str(home))
 
 
+def _print_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: object = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning to the document's standard error, whatever others do with warnings."""
+    del file
+    sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
+
+
 def _usual_warnings() -> None:
     """What Python shows by itself: no warnings of libraries for their developers."""
     warnings.resetwarnings()
+    warnings.showwarning = _print_warning
     quiet = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
     for category in quiet:
         warnings.simplefilter("ignore", category)

@@ -107,7 +107,12 @@ def _first_line(result: CellResult) -> str:
     if result.status == "failed":
         error = next(each.text for each in result.outputs if each.kind == "error")
         return error.splitlines()[-1] if error else ""
-    return next((line.strip() for line in result.text.splitlines() if line.strip()), "")
+    # What goes to standard error is mostly warnings; it counts where there is nothing else.
+    for text in (result.shown, result.text):
+        for line in text.splitlines():
+            if line.strip():
+                return line.strip()
+    return ""
 
 
 def _columns(text: str) -> int:

@@ -1,4 +1,4 @@
-"""Cells become Python of as many lines: shell lines, magics, escaped comments, late future lines."""
+"""Cells become Python of as many lines: shell lines, magics, escapes and late future lines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_python_stays_as_it_is(source) -> None:
 
 PREPARED = [
     ("!ls -l", "_pellucid_shell('ls -l')"),
-    ("a = 1\n!wget \"it's\"\nb = 2", "a = 1\n_pellucid_shell('wget \"it\\'s\"')\nb = 2"),
+    ('a = 1\n!wget "it\'s"\nb = 2', "a = 1\n_pellucid_shell('wget \"it\\'s\"')\nb = 2"),
     ("if a:\n    !ls (\n", "if a:\n    _pellucid_shell('ls (')\n"),
     ("!pip install a \\\n  b\nc", "_pellucid_shell('pip install a b')\n\nc"),
     ("%matplotlib inline\nx", "_pellucid_magic('%matplotlib inline')\nx"),
