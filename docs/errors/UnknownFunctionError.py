@@ -13,7 +13,7 @@ from pellucid.demo.model import DigitsMLP
 try:
     DigitsMLP["mian"]
 except pellucid.RegistryError as error:
-    print(error)
+    print(type(error).__name__ + ":", error)
 
 # %% [markdown]
 # **Cure:** ask for one that is there; a pass may have renamed or fused it.
