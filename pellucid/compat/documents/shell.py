@@ -18,9 +18,10 @@ from pellucid.compat.documents.document import DocumentError
 from pellucid.compat.documents.fetch import fetch
 
 DOWNLOADERS = {"wget", "curl"}
-# Options of wget and curl that take a value, and those of them that name the file or the folder.
-WITH_VALUE = {"-O", "-o", "-P", "-U", "-H", "-t", "-T", "--output-document", "--output"}
-FILE_NAMED = {"wget": {"-O", "--output-document"}, "curl": {"-o", "--output"}}
+# Options that name the file, that name the folder, and others that take a value.
+NAMES_FILE = {"wget": {"-O", "--output-document"}, "curl": {"-o", "--output"}}
+NAMES_FOLDER = {"wget": {"-P", "--directory-prefix"}, "curl": {"--output-dir"}}
+TAKES_VALUE = {"wget": {"-t", "-T", "-U", "-o", "--header"}, "curl": {"-H", "-A", "-m", "--header"}}
 # What the course installs and this package stands in for.
 PROVIDED = re.compile(r"^(mlc[-_]ai|apache[-_]tvm|tvm)\b")
 
@@ -72,10 +73,10 @@ class Shell:
         return next((each for each in sorted(self.data.rglob(name)) if each.is_file()), None)
 
     def _download(self, name: str, words: Sequence[str]) -> None:
-        urls, target = _targets(name, words)
+        urls, target, folder = _targets(name, words)
         for url in urls:
             file = url.partition("#")[0].partition("?")[0].rstrip("/").rpartition("/")[2]
-            place = Path(target or file)
+            place = Path(folder, target or file)
             if place.exists():
                 self.say(f"{place} is here already")
                 continue
@@ -126,16 +127,20 @@ def _without_interpreter(words: list[str]) -> list[str]:
     return words[1:] if words[:1] == ["sudo"] else words
 
 
-def _targets(name: str, words: Sequence[str]) -> tuple[list[str], str | None]:
-    """The addresses of a download, and the file that it names."""
+def _targets(name: str, words: Sequence[str]) -> tuple[list[str], str | None, str]:
+    """The addresses of a download, the file that it names, and the folder that it names."""
     urls: list[str] = []
     target: str | None = None
+    folder = ""
     rest = iter(words)
     for word in rest:
-        if word in FILE_NAMED[name]:
-            target = next(rest, None)
-        elif word in WITH_VALUE:
+        option, equals, value = word.partition("=")
+        if option in NAMES_FILE[name]:
+            target = value if equals else next(rest, None)
+        elif option in NAMES_FOLDER[name]:
+            folder = value if equals else next(rest, "")
+        elif option in TAKES_VALUE[name] and not equals:
             next(rest, None)
         elif not word.startswith("-"):
             urls.append(word)
-    return urls, target
+    return urls, target, folder
