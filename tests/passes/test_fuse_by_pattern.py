@@ -54,7 +54,7 @@ class Before:
 @I.ir_module
 class Grouped:
     @R.function(private=True)
-    def fused_lib_matmul(
+    def fused_relax_matmul(
         x: R.Tensor((4, 4), "float32"), w: R.Tensor((4, 4), "float32")
     ) -> R.Tensor((4, 4), "float32"):
         R.func_attr({"Composite": "lib.matmul", "Primitive": 1})
@@ -64,7 +64,7 @@ class Grouped:
         return a
 
     @R.function(private=True)
-    def fused_lib_matmul_exp(
+    def fused_relax_matmul_relax_exp(
         b: R.Tensor((4, 4), "float32"), w: R.Tensor((4, 4), "float32")
     ) -> R.Tensor((4, 4), "float32"):
         R.func_attr({"Composite": "lib.matmul_exp", "Primitive": 1})
@@ -80,9 +80,9 @@ class Grouped:
     ):
         cls = Grouped
         with R.dataflow():
-            a = cls.fused_lib_matmul(x, w)
+            a = cls.fused_relax_matmul(x, w)
             b = R.tanh(a)
-            d = cls.fused_lib_matmul_exp(b, w)
+            d = cls.fused_relax_matmul_relax_exp(b, w)
             e = R.add(d, b)
             R.output(e)
         return e
@@ -124,16 +124,16 @@ def test_constants_stay_or_become_parameters() -> None:
     before = bb.get()
     for bind, count in ((True, 1), (False, 2)):
         after = checked(FuseOpsByPattern([("lib.matmul", MATMUL)], bind_constants=bind), before)
-        assert len(after["fused_lib_matmul"].params) == count
+        assert len(after["fused_relax_matmul"].params) == count
         same_results(before, after)
 
 
 def test_functions_for_a_code_generator() -> None:
     the_pass = FuseOpsByPattern([("lib.matmul_exp", MATMUL_EXP)], annotate_codegen=True)
     after = checked(the_pass, Before)
-    outer = after["fused_lib_matmul_exp"]
+    outer = after["fused_relax_matmul_relax_exp_lib"]
     assert outer.attrs["Codegen"] == "lib"
-    assert outer.attrs["global_symbol"] == "fused_lib_matmul_exp"
+    assert outer.attrs["global_symbol"] == "fused_relax_matmul_relax_exp_lib"
     local = outer.body.blocks[0].bindings[0].value
     assert local.attrs["Composite"] == "lib.matmul_exp"
     same_results(Before, after)

@@ -16,7 +16,7 @@ from typing import Any
 from pellucid.relax.analysis.use_def import udchain
 from pellucid.relax.dpl.match import Matcher
 from pellucid.relax.dpl.pattern import DFPattern
-from pellucid.relax.dpl.sequence import Edge, PatternSeq, open_contexts
+from pellucid.relax.dpl.sequence import Edge, PatternSeq, open_contexts, open_roots
 from pellucid.relax.expr import Call, DataflowBlock, DataflowVar, Expr, Tuple, Var, VarBinding
 
 Found = dict[DFPattern, Var]
@@ -29,6 +29,7 @@ class PatternContext:
         self.edges: list[Edge] = []
         self.single: list[DFPattern] = []
         self._tokens: list[Token[tuple[list[Edge], ...]]] = []
+        self._root_tokens: list[Token[tuple[list[DFPattern], ...]]] = []
         for each in sequences:
             self.add(each)
 
@@ -43,11 +44,13 @@ class PatternContext:
     def __enter__(self) -> PatternContext:
         """From here on joined patterns are entered."""
         self._tokens.append(open_contexts.set((*open_contexts.get(), self.edges)))
+        self._root_tokens.append(open_roots.set((*open_roots.get(), self.single)))
         return self
 
     def __exit__(self, *_error: object) -> None:
         """Go back to the context before."""
         open_contexts.reset(self._tokens.pop())
+        open_roots.reset(self._root_tokens.pop())
 
     @property
     def patterns(self) -> list[DFPattern]:
@@ -56,7 +59,9 @@ class PatternContext:
         return list(dict.fromkeys([*joined, *self.single]))
 
     def match_dfb(self, dfb: DataflowBlock) -> Found | None:
-        """The variables that the patterns are bound to in the first match; None without one."""
+        """The variables that the patterns and their parts are bound to in the first match; None
+        without one.
+        """
         return next(self.matches(dfb), None)
 
     def matches(self, dfb: DataflowBlock) -> Iterator[Found]:
@@ -84,7 +89,8 @@ class _Search:
     def assign(self, index: int, found: Found, known: dict[Any, Expr]) -> Iterator[Found]:
         """The assignments of the patterns from `index` on."""
         if index == len(self.patterns):
-            yield found
+            parts = {key: each for key, each in known.items() if isinstance(each, Var)}
+            yield {**parts, **found}
             return
         pattern = self.patterns[index]
         for var in self.candidates:

@@ -23,6 +23,7 @@ from pellucid.relax.expr import (
     DataflowVar,
     Expr,
     ExternFunc,
+    Function,
     ShapeExpr,
     Tuple,
     TupleGetItem,
@@ -129,9 +130,22 @@ def _tuple(m: Matcher, pattern: p.TuplePattern, expr: Expr, known: Match) -> Ite
         yield from m.each(pattern.fields, tuple(fields), known)
 
 
+def _function(m: Matcher, pattern: p.FunctionPattern, expr: Expr, known: Match) -> Iterator[Match]:
+    value = m.value(expr)
+    if isinstance(value, Function) and len(value.params) == len(pattern.params):
+        for found in m.each(pattern.params, value.params, known):
+            yield from m.match(pattern.body, value.body.body, found)
+
+
+def _sizes(m: Matcher, pattern: p.PrimArrPattern, expr: Expr, known: Match) -> Iterator[Match]:
+    value = m.value(expr)
+    if isinstance(value, ShapeExpr) and _same_dims(value.values, ShapeExpr(pattern.fields).values):
+        yield known
+
+
 def _field(m: Matcher, pattern: p.TupleGetItemPattern, expr: Expr, known: Match) -> Iterator[Match]:
     value = m.value(expr)
-    if isinstance(value, TupleGetItem) and pattern.index in (None, value.index):
+    if isinstance(value, TupleGetItem) and pattern.index in (None, -1, value.index):
         yield from m.match(pattern.tuple_value, value.tuple_value, known)
 
 
@@ -176,7 +190,7 @@ def _tensor(m: Matcher, expr: Expr) -> TensorStructInfo | None:
     return info if isinstance(info, TensorStructInfo) else None
 
 
-def _dtype(m: Matcher, pattern: p.DTypePattern, expr: Expr, known: Match) -> Iterator[Match]:
+def _dtype(m: Matcher, pattern: p.DataTypePattern, expr: Expr, known: Match) -> Iterator[Match]:
     info = _tensor(m, expr)
     if info is not None and info.dtype == pattern.dtype:
         yield from m.match(pattern.inner, expr, known)
@@ -219,16 +233,21 @@ _RULES: dict[type[DFPattern], Callable[[Matcher, Any, Expr, Match], Iterator[Mat
     p.WildcardPattern: _anything,
     p.ExprPattern: _expr,
     p.VarPattern: _var,
+    p.DataflowVarPattern: _var,
+    p.GlobalVarPattern: _var,
+    p.FunctionPattern: _function,
+    p.PrimArrPattern: _sizes,
     p.ConstantPattern: _constant,
     p.ExternFuncPattern: _extern,
     p.CallPattern: _call,
     p.TuplePattern: _tuple,
+    p.UnorderedTuplePattern: _tuple,
     p.TupleGetItemPattern: _field,
     p.OrPattern: _or,
     p.AndPattern: _and,
     p.NotPattern: _not,
     p.AttrPattern: _attr,
-    p.DTypePattern: _dtype,
+    p.DataTypePattern: _dtype,
     p.ShapePattern: _shape,
     p.SameShapePattern: _same_shape,
     p.StructInfoPattern: _struct_info,

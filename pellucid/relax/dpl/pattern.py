@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pellucid.ir.op import Op
-from pellucid.relax.dpl.sequence import PatternSeq, join
+from pellucid.relax.dpl.sequence import PatternSeq, join, take_in
 from pellucid.relax.expr import Expr
 from pellucid.relax.struct_info import StructInfo
 
@@ -26,48 +26,56 @@ late: dict[str, Callable[..., Any]] = {}
 class DFPattern:
     """Base of patterns."""
 
-    def __call__(self, *args: DFPattern, varg_default_wildcard: bool = False) -> CallPattern:
+    def __call__(
+        self,
+        *args: DFPattern,
+        varg_default_wildcard: bool = False,
+        add_constraint: bool = True,
+    ) -> CallPattern:
         """A call of what this pattern matches, on such arguments.
 
-        With `varg_default_wildcard` there may be more arguments than patterns.
+        With `varg_default_wildcard` there may be more arguments than patterns. Inside a
+        `PatternContext` the call has to be found in the block, unless `add_constraint` is false.
         """
-        return CallPattern(self, args, varg_default_wildcard)
+        made = CallPattern(self, args, varg_default_wildcard)
+        take_in(made, args, is_call=add_constraint)
+        return made
 
     def __or__(self, other: DFPattern) -> DFPattern:
         """This pattern, or else `other`."""
-        return OrPattern(self, other)
+        return _joined(OrPattern(self, other), self, other)
 
     def __and__(self, other: DFPattern) -> DFPattern:
         """Both patterns."""
-        return AndPattern(self, other)
+        return _joined(AndPattern(self, other), self, other)
 
     def __invert__(self) -> DFPattern:
         """Anything that this pattern does not match."""
-        return NotPattern(self)
+        return _joined(NotPattern(self), self)
 
     def has_attr(self, attrs: Mapping[str, Any]) -> DFPattern:
         """A call (or function) that has these attributes, among others."""
-        return AttrPattern(self, attrs)
+        return _joined(AttrPattern(self, attrs), self)
 
     def has_dtype(self, dtype: str) -> DFPattern:
         """A tensor of this dtype."""
-        return DTypePattern(self, dtype)
+        return _joined(DataTypePattern(self, dtype), self)
 
     def has_shape(self, shape: Sequence[Any]) -> DFPattern:
         """A tensor whose shape is provably this one."""
-        return ShapePattern(self, tuple(shape))
+        return _joined(ShapePattern(self, tuple(shape)), self)
 
     def same_shape_as(self, *others: DFPattern) -> DFPattern:
         """A tensor whose shape is provably that of what `others` match, if they match before."""
-        return SameShapePattern(self, others)
+        return _joined(SameShapePattern(self, others), self)
 
     def has_struct_info(self, struct_info: StructInfo) -> DFPattern:
         """A value whose struct info is at least as precise as this one."""
-        return StructInfoPattern(self, struct_info)
+        return _joined(StructInfoPattern(self, struct_info), self)
 
     def optional(self, make: Callable[[DFPattern], DFPattern]) -> DFPattern:
         """`make(self)`, or else this pattern alone."""
-        return OrPattern(make(self), self)
+        return make(self) | self
 
     def used_by(self, other: DFPattern | PatternSeq, index: int = -1) -> PatternSeq:
         """`other` uses this value (as argument `index`, unless it is -1)."""
@@ -102,6 +110,12 @@ class DFPattern:
         return copy
 
 
+def _joined(made: DFPattern, *parts: DFPattern) -> DFPattern:
+    """A new pattern, which takes the place of its parts in an open context."""
+    take_in(made, parts, is_call=False)
+    return made
+
+
 class WildcardPattern(DFPattern):
     """Anything."""
 
@@ -119,6 +133,20 @@ class VarPattern(DFPattern):
     def __init__(self, name: str = "", kind: str = "any") -> None:
         self.name = name
         self.kind = kind
+
+
+class DataflowVarPattern(VarPattern):
+    """A dataflow variable."""
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__(name, "dataflow")
+
+
+class GlobalVarPattern(VarPattern):
+    """A function of the module, by its name."""
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__(name, "global")
 
 
 class ConstantPattern(DFPattern):
@@ -147,6 +175,44 @@ class TuplePattern(DFPattern):
     def __init__(self, fields: Sequence[DFPattern], unordered: bool = False) -> None:
         self.fields = tuple(fields)
         self.unordered = unordered
+
+    def __getitem__(self, index: int) -> DFPattern:
+        """One of the fields."""
+        return self.fields[index]
+
+    def __len__(self) -> int:
+        """The number of fields."""
+        return len(self.fields)
+
+
+class UnorderedTuplePattern(TuplePattern):
+    """A tuple of such fields, in any order."""
+
+    def __init__(self, fields: Sequence[DFPattern]) -> None:
+        super().__init__(fields, True)
+
+
+class FunctionPattern(DFPattern):
+    """A function value with such parameters and such a result."""
+
+    def __init__(self, params: Sequence[DFPattern], body: DFPattern) -> None:
+        self.params = tuple(params)
+        self.body = body
+
+
+class PrimArrPattern(DFPattern):
+    """A shape as a value, with these dimensions."""
+
+    def __init__(self, shape: Sequence[Any]) -> None:
+        self.fields = tuple(shape)
+
+    def __getitem__(self, index: int) -> Any:
+        """One dimension."""
+        return self.fields[index]
+
+    def __len__(self) -> int:
+        """The number of dimensions."""
+        return len(self.fields)
 
 
 class TupleGetItemPattern(DFPattern):
@@ -184,7 +250,7 @@ class AttrPattern(DFPattern):
         self.attrs = dict(attrs)
 
 
-class DTypePattern(DFPattern):
+class DataTypePattern(DFPattern):
     """Another pattern, of a dtype."""
 
     def __init__(self, inner: DFPattern, dtype: str) -> None:
@@ -238,12 +304,12 @@ def is_var(name: str = "") -> DFPattern:
 
 def is_dfv(name: str = "") -> DFPattern:
     """A dataflow variable."""
-    return VarPattern(name, "dataflow")
+    return DataflowVarPattern(name)
 
 
 def is_gv(name: str = "") -> DFPattern:
     """A function of the module, by its name."""
-    return VarPattern(name, "global")
+    return GlobalVarPattern(name)
 
 
 def is_const() -> DFPattern:
@@ -253,30 +319,57 @@ def is_const() -> DFPattern:
 
 def is_tuple(fields: Sequence[DFPattern], unordered: bool = False) -> DFPattern:
     """A tuple."""
-    return TuplePattern(fields, unordered)
+    made = UnorderedTuplePattern(fields) if unordered else TuplePattern(fields)
+    return _joined(made, *fields)
 
 
 def is_tuple_get_item(tuple_value: DFPattern, index: int | None = None) -> DFPattern:
     """A field of a tuple."""
-    return TupleGetItemPattern(tuple_value, index)
+    return _joined(TupleGetItemPattern(tuple_value, index), tuple_value)
 
 
-def is_call_tir(name: str = "", args: Sequence[DFPattern] | None = None) -> DFPattern:
+def is_shape(shape: Sequence[Any]) -> DFPattern:
+    """A shape as a value, with these dimensions."""
+    return PrimArrPattern(shape)
+
+
+def has_dtype(dtype: str, pattern: DFPattern | None = None) -> DFPattern:
+    """A tensor of this dtype; see `DFPattern.has_dtype`."""
+    return (pattern or wildcard()).has_dtype(dtype)
+
+
+def has_attr(attrs: Mapping[str, Any], pattern: DFPattern | None = None) -> DFPattern:
+    """A call that has these attributes; see `DFPattern.has_attr`."""
+    return (pattern or wildcard()).has_attr(attrs)
+
+
+def _fields(args: Sequence[DFPattern] | DFPattern | None) -> DFPattern:
+    """The pattern of a tuple of arguments; None for any."""
+    if args is None:
+        return WildcardPattern()
+    return args if isinstance(args, DFPattern) else is_tuple(args)
+
+
+def is_call_tir(
+    name: str = "", args: Sequence[DFPattern] | TuplePattern | None = None
+) -> DFPattern:
     """A `call_tir` of a loop function (of this name, unless it is empty)."""
-    fields = WildcardPattern() if args is None else TuplePattern(args)
+    fields = _fields(args)
     return is_op("relax.call_tir")(is_gv(name), fields, varg_default_wildcard=True)
 
 
-def is_call_dps_packed(name: str = "", args: Sequence[DFPattern] | None = None) -> DFPattern:
+def is_call_dps_packed(
+    name: str = "", args: Sequence[DFPattern] | TuplePattern | None = None
+) -> DFPattern:
     """A `call_dps_packed` of a library function (of this name, unless it is empty)."""
     callee = ExternFuncPattern(name) if name else WildcardPattern()
-    fields = WildcardPattern() if args is None else TuplePattern(args)
+    fields = _fields(args)
     return is_op("relax.call_dps_packed")(callee, fields)
 
 
 def is_call_packed(name: str, args: Sequence[DFPattern] | None = None) -> DFPattern:
     """A direct call of a packed function."""
-    return CallPattern(ExternFuncPattern(name), args or (), more=args is None)
+    return ExternFuncPattern(name)(*(args or ()), varg_default_wildcard=args is None)
 
 
 def make_fused_bias_activation_pattern(

@@ -7,6 +7,7 @@ context.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,22 @@ if TYPE_CHECKING:
 
 # The edges of the contexts that are open here, the innermost last.
 open_contexts: ContextVar[tuple[list[Edge], ...]] = ContextVar("pattern_contexts", default=())
+# Their patterns of calls that no other pattern is made of, in the same order.
+open_roots: ContextVar[tuple[list[DFPattern], ...]] = ContextVar("pattern_roots", default=())
+
+
+def take_in(pattern: DFPattern, parts: Iterable[DFPattern], *, is_call: bool) -> None:
+    """A pattern was made of others: in an open context it takes the place of those that stood
+    there. A call stands there by itself.
+    """
+    stack = open_roots.get()
+    if not stack:
+        return
+    roots = stack[-1]
+    found = [each for each in parts if any(each is root for root in roots)]
+    if found or is_call:
+        roots[:] = [each for each in roots if not any(each is part for part in found)]
+        roots.append(pattern)
 
 
 @dataclass(frozen=True, slots=True)

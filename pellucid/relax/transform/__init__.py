@@ -15,7 +15,11 @@ from pellucid.relax.transform.expand_tuple_arguments import ExpandTupleArguments
 from pellucid.relax.transform.fold_batchnorm_to_conv2d import FoldBatchnormToConv2D
 from pellucid.relax.transform.fold_constant import FoldConstant
 from pellucid.relax.transform.fuse_ops import FuseOps
-from pellucid.relax.transform.fuse_ops_by_pattern import FuseOpsByPattern
+from pellucid.relax.transform.fuse_ops_by_pattern import (
+    FuseOpsByPattern,
+    FusionPattern,
+    PatternCheckContext,
+)
 from pellucid.relax.transform.fuse_tir import FuseTIR
 from pellucid.relax.transform.inline_private_functions import InlinePrivateFunctions
 from pellucid.relax.transform.kill_after_last_use import KillAfterLastUse
@@ -51,6 +55,7 @@ __all__ = [
     "FuseOps",
     "FuseOpsByPattern",
     "FuseTIR",
+    "FusionPattern",
     "InlinePrivateFunctions",
     "KillAfterLastUse",
     "LambdaLift",
@@ -60,6 +65,7 @@ __all__ = [
     "Normalize",
     "NormalizeGlobalVar",
     "PassContext",
+    "PatternCheckContext",
     "RemovePurityChecking",
     "RemoveUnusedOutputs",
     "RemoveUnusedParameters",

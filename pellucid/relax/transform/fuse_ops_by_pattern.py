@@ -21,13 +21,14 @@ from pellucid.relax.analysis.overwritten import overwritten
 from pellucid.relax.analysis.use_def import udchain
 from pellucid.relax.analysis.variables import used_vars
 from pellucid.relax.block_builder import BlockBuilder
+from pellucid.relax.call_derivation import callee_name
 from pellucid.relax.dpl.match import Match, Matcher
 from pellucid.relax.dpl.pattern import (
     AndPattern,
     AttrPattern,
     CallPattern,
+    DataTypePattern,
     DFPattern,
-    DTypePattern,
     OrPattern,
     SameShapePattern,
     ShapePattern,
@@ -48,14 +49,14 @@ from pellucid.relax.expr import (
     VarBinding,
 )
 from pellucid.relax.substitution import copy_with_new_vars
-from pellucid.relax.transform.fuse_ops import is_closed
+from pellucid.relax.transform.fuse_ops import callee_of, is_closed
 from pellucid.relax.transform.grouped_function import extract
 
 Check = Callable[["PatternCheckContext"], bool]
 # Patterns whose match is computed within the group; what others match is an argument.
 _INNER = (
     *(CallPattern, TuplePattern, TupleGetItemPattern, OrPattern, AndPattern, AttrPattern),
-    *(DTypePattern, ShapePattern, SameShapePattern, StructInfoPattern),
+    *(DataTypePattern, ShapePattern, SameShapePattern, StructInfoPattern),
 )
 
 
@@ -148,14 +149,27 @@ class _Fuser(Mutator):
 
     def call_of(self, members: Sequence[Binding], name: str) -> VarBinding:
         """The binding of the last member's variable to a call of the group's function."""
-        attrs = {"Composite": name, "Primitive": 1}
+        attrs = {"Composite": name, **({} if self.codegen else {"Primitive": 1})}
         func, args = extract(members, attrs, self.bind_constants)
-        hint = "fused_" + name.replace(".", "_")
+        hint = _hint(members)
         if self.codegen:
-            func = _for_codegen(func, name.split(".")[0], self.builder.get().fresh_name(hint))
+            target = name.split(".")[0]
+            hint = f"{hint}_{target}"
+            func = _for_codegen(func, target, self.builder.get().fresh_name(hint))
         gvar = self.builder.add_func(func, hint)
         var = members[-1].var
         return VarBinding(var, Call(gvar, args, struct_info_=var.struct_info_))
+
+
+def _hint(members: Sequence[Binding]) -> str:
+    """`fused_<operator>_<operator>…`, with the operators' full names."""
+    names: list[str] = []
+    for each in members:
+        if isinstance(each.value, Call):
+            callee = callee_of(each.value)
+            op = each.value.op if callee is None else callee
+            names.append(callee_name(op).replace(".", "_"))
+    return "_".join(["fused", *names])
 
 
 def _for_codegen(func: Function, target: str, symbol: str) -> Function:
