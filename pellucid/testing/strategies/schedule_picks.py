@@ -18,7 +18,7 @@ from pellucid.tir.schedule.tree import Spot
 from pellucid.tir.stmt import BufferStore
 
 Wish = Callable[[Spot], bool]
-SCOPES = ("global", "local", "shared", "global", "local", "nowhere")
+SCOPES = ("global", "local", "shared", "global", "local")
 
 
 class Picks:
@@ -149,7 +149,7 @@ class Picks:
 
     def scope(self) -> str:
         """A storage scope."""
-        return self.choice(SCOPES)
+        return "nowhere" if self.chance(0.03) else self.choice(SCOPES)
 
     # Index maps.
 

@@ -40,7 +40,7 @@ def _move(picks: Picks, kind: str, block: BlockRV, *, consumers: bool) -> None:
         raise Declined("nothing to move it to")
     function = picks.run.sch.name_of(block)
     loops = picks.loops(picks.reference(function, picks.choice(others)))
-    index = picks.choice([-1, -1, -1, -2, 0, 1, 5])
+    index = picks.choice([-1] * 6 + [-2, -2, 0, 1, 5])
     picks.step(kind, block, picks.choice(loops), picks.chance(0.2), index)
 
 
@@ -123,8 +123,13 @@ def _is_padding(spot: Spot) -> bool:
 
 
 def _rolling_buffer(picks: Picks) -> None:
-    block = _compute_at(picks)
-    picks.step("rolling_buffer", block, picks.choice([0, 0, 0, 0, 1]))
+    block = picks.block(lambda spot: spot.scope() is not None and bool(consumers_of(spot)))
+    others = _others(picks, block, True)
+    function = picks.run.sch.name_of(block)
+    loops = picks.loops(picks.reference(function, picks.choice(others)))
+    # The window moves with a data-parallel loop of the consumer: those are the outer ones.
+    picks.step("compute_at", block, picks.choice(loops[:3]), picks.chance(0.2))
+    picks.step("rolling_buffer", block, 1 if picks.chance(0.05) else 0)
 
 
 def _transform_block_layout(picks: Picks) -> None:

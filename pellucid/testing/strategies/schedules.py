@@ -24,12 +24,15 @@ STRATEGIES: dict[str, Callable[[Picks], object]] = {**LOOP_STEPS, **BLOCK_STEPS,
 FITTING: dict[str, tuple[str, ...]] = {
     "pad_einsum": ("matmul", "matmul_relu", "quantized", "batched", "te_matmul"),
     "decompose_padding": ("padding", "pad_row", "conv", "te_conv2d", "te_concatenate"),
-    "rolling_buffer": ("blur", "blur_rows", "mean_pool", "conv", "depthwise", "padding"),
+    "rolling_buffer": ("blur", "blur_rows", "mean_pool", "conv"),
     "cache_inplace": ("in_place", "softmax_and_blur_and_in_place"),
     "cache_index": ("digits", "conv", "strided_conv", "max_pool", "reshape", "shifted"),
     "reverse_compute_inline": ("chain", "symbolic_chain", "units", "mixed_width", "reshape"),
     "compute_inline": ("chain", "padding", "softmax", "several_users", "conv", "blur"),
     "rfactor": ("argmax", "layer_norm", "product", "total", "softmax", "matmul", "te_argmin"),
+    "storage_align": ("chain", "softmax", "several_users", "conv", "attention", "reshape"),
+    "reverse_compute_at": ("chain", "matmul_relu", "softmax", "rms_norm", "depthwise", "conv"),
+    "set_scope": ("chain", "softmax", "several_users", "conv", "attention", "reshape"),
     "merge": ("chain", "several_users", "softmax", "units", "symbolic_chain"),
 }
 
@@ -38,9 +41,7 @@ def primitives() -> list[str]:
     """The names of all primitives of a schedule."""
     methods = {n: getattr(Schedule, n) for n in dir(Schedule)}
     # Other spellings of a primitive are the same method.
-    return [
-        n for n, m in methods.items() if hasattr(m, "is_primitive") and m.__name__ == n
-    ]
+    return [n for n, m in methods.items() if hasattr(m, "is_primitive") and m.__name__ == n]
 
 
 def random_schedule(

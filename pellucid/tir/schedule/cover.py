@@ -25,7 +25,7 @@ from pellucid.tir.block import Block
 from pellucid.tir.buffer import Buffer, BufferRegion
 from pellucid.tir.schedule.bindings import bind_loops
 from pellucid.tir.schedule.refusal import Refused
-from pellucid.tir.schedule.scope import loop_ranges, reads, writes
+from pellucid.tir.schedule.scope import loop_ranges, reads, require_fixed_domains, writes
 from pellucid.tir.schedule.tree import Spot, inner_statements
 from pellucid.tir.stmt import For, SeqStmt, Stmt
 
@@ -290,6 +290,7 @@ def _require_plain_statements(block: Block) -> None:
 
 def require_all_instances(spot: Spot, analyzer: Analyzer) -> None:
     """Refuse a block whose loops do not reach all of its domain."""
+    require_fixed_domains(spot)
     realize = spot.realize
     region = [Range(min=value, extent=const(1, value.dtype)) for value in realize.iter_values]
     ranges = loop_ranges(each.loop for each in spot.loops())

@@ -111,7 +111,9 @@ def _init_nest(spot: Spot, top: Spot) -> tuple[Stmt, BlockToken]:
     token = BlockToken()
     block = Block(
         [
-            IterVar(_domain(v.dom, variables), variables[v.var], v.iter_type, v.thread_tag)
+            IterVar(
+                _domain(v.dom, {**variables, **copies}), variables[v.var], v.iter_type, v.thread_tag
+            )
             for v, _ in spatial
         ],
         (),

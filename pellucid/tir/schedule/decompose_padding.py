@@ -15,7 +15,7 @@ from pellucid.tir.block import Block, BlockRealize, is_true
 from pellucid.tir.buffer import BufferLoad
 from pellucid.tir.schedule.bindings import bind_loops
 from pellucid.tir.schedule.core import ScheduleCore
-from pellucid.tir.schedule.edit import replace
+from pellucid.tir.schedule.edit import replace, with_domains
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.regions import buffers_around, with_regions
@@ -129,9 +129,8 @@ def _copy_nest(
         left = known.simplify(each)
         if not is_true(left):
             predicate = left if is_true(predicate) else logical_and(predicate, left)
-    result: Stmt = BlockRealize(
-        [known.simplify(substitute(each, shifts)) for each in values], predicate, block
-    )
+    bindings = [known.simplify(substitute(each, shifts)) for each in values]
+    result: Stmt = BlockRealize(bindings, predicate, with_domains(block, shifts))
     for each in reversed(shorter):
         result = each.replace(body=result)
     return result

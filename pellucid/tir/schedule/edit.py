@@ -12,7 +12,7 @@ from typing import Any
 from pellucid.ir.arithmetic import logical_and
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import Var
-from pellucid.ir.visitor import Mutator
+from pellucid.ir.visitor import Mutator, substitute
 from pellucid.tir.block import Block, BlockRealize, is_true
 from pellucid.tir.buffer import Buffer
 from pellucid.tir.functor import StmtExprMutator, flat_sequence
@@ -136,11 +136,25 @@ def insert(body: Stmt, position: int, new: Stmt) -> Stmt:
     return seq(*parts[:position], new, *parts[position:])
 
 
+def with_domains(block: Block, mapping: Mapping[Var, PrimExpr]) -> Block:
+    """A block with loop variables replaced in the domains of its iteration variables."""
+    new = [
+        each if each.dom is None else each.replace(dom=substitute(each.dom, mapping))
+        for each in block.iter_vars
+    ]
+    if all(a.dom is b.dom for a, b in zip(new, block.iter_vars, strict=True)):
+        return block
+    return block.replace(iter_vars=new)
+
+
 class _Bindings(StmtExprMutator):
-    """Replaces variables where loops and bindings use them; bodies of blocks are not entered."""
+    """Replaces variables where loops, bindings and domains use them; bodies of blocks are not
+    entered.
+    """
 
     def __init__(self, mapping: Mapping[Var, PrimExpr]) -> None:
         super().__init__()
+        self.mapping = mapping
         self.replaced |= {var: value for var, value in mapping.items()}
 
     def visit_block_realize_(self, realize: BlockRealize) -> Stmt:
@@ -148,9 +162,11 @@ class _Bindings(StmtExprMutator):
         if realize.block.iter_vars:
             values = self.visit_all(realize.iter_values)
             predicate = self.visit(realize.predicate)
-            if values is realize.iter_values and predicate is realize.predicate:
+            block = with_domains(realize.block, self.mapping)
+            same = values is realize.iter_values and predicate is realize.predicate
+            if same and block is realize.block:
                 return realize
-            return realize.replace(iter_values=values, predicate=predicate)
+            return realize.replace(iter_values=values, predicate=predicate, block=block)
         return self.visit_default(realize)
 
 

@@ -28,6 +28,7 @@ from pellucid.tir.schedule.scope import (
     consumers_of,
     reads,
     require_complete,
+    require_fixed_domains,
     require_no_output,
     require_not_alone,
     scope_of,
@@ -203,6 +204,7 @@ def _iterators_by_position(
     spot: Spot, indices: Sequence[PrimExpr], analyzer: Analyzer
 ) -> tuple[list[Var], dict[Var, PrimExpr]]:
     """Variables for the positions of an access, and the block's iterators in terms of them."""
+    require_fixed_domains(spot)
     positions = [Var(f"p{k}", each.dtype) for k, each in enumerate(indices)]
     iterators = {v.var: v.dom for v in spot.block.iter_vars if v.dom is not None}
     if all(isinstance(each, Var) and each in iterators for each in indices):

@@ -169,6 +169,21 @@ def require_reduction(spot: Spot) -> None:
         raise Refused(f"the block {spot.name!r} is no reduction block: {reason}", spot)
 
 
+def require_fixed_domains(spot: Spot) -> None:
+    """Refuse a block whose variables have domains that depend on the loops around it."""
+    loops = {each.loop.loop_var for each in spot.above() if each.is_loop}
+    for each in spot.block.iter_vars:
+        if each.dom is not None and any(
+            uses_var(bound, loops.__contains__) for bound in (each.dom.min, each.dom.extent)
+        ):
+            raise Refused(
+                f"the domain of the variable {each.var.name!r} of the block {spot.name!r} depends "
+                "on a loop",
+                spot,
+                found=repr(each.dom),
+            )
+
+
 def is_output(spot: Spot) -> bool:
     """Whether a block writes a buffer that lives outside of its scope."""
     allocated = set(scope_of(spot).block.alloc_buffers)
