@@ -6,6 +6,7 @@
 PYTHON ?= python3
 WORKERS ?= 2
 EXAMPLES ?= 100000
+MINUTES ?= 60
 SEED := $(or $(SEED),$(shell date +%s))
 OUT ?= demo-out
 
@@ -13,11 +14,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint format docs fuzz bench-spine bench-gemm clean
+.PHONY: help demo test lint format docs fuzz fuzz-schedule bench-schedule bench-spine bench-gemm clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.installed-demo ## compile a trained classifier and run it on real images
 	@$(BIN)/pellucid demo --out $(OUT)
@@ -37,6 +38,14 @@ format: $(VENV)/.installed-dev ## put every file in the house format
 
 docs: $(VENV)/.installed-dev ## build the documentation into build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+fuzz-schedule: $(VENV)/.installed-dev ## run the laws of schedules for MINUTES=n minutes (default 60)
+	@echo "MINUTES=$(MINUTES) SEED=$(SEED)"
+	@$(BIN)/python -m pytest tests/fuzz/test_schedule_laws.py --law-minutes $(MINUTES) \
+		--law-seed $(SEED)
+
+bench-schedule: $(VENV)/.installed-dev ## measure the cost of each primitive of schedules
+	@$(BIN)/python -m bench.schedule
 
 fuzz: $(VENV)/.installed-dev ## run the same laws with EXAMPLES=n programs each (default 100000)
 	@echo "EXAMPLES=$(EXAMPLES) SEED=$(SEED)"

@@ -25,13 +25,23 @@ hypothesis.settings.load_profile("test")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--law-examples N`."""
+    """Add `--law-examples N`, `--law-minutes M` and `--law-seed N`."""
     parser.addoption(
         "--law-examples",
         type=int,
         default=None,
         metavar="N",
         help="try each law of tests/fuzz on N programs, from a random seed",
+    )
+    parser.addoption(
+        "--law-minutes",
+        type=float,
+        default=None,
+        metavar="M",
+        help="try the laws of schedules for that many minutes",
+    )
+    parser.addoption(
+        "--law-seed", type=int, default=None, metavar="N", help="the first seed of such a run"
     )
 
 

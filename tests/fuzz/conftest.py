@@ -1,5 +1,5 @@
-"""Long runs leave records: `make fuzz` gives `--law-examples`, and each process writes the laws
-that it ran.
+"""Long runs leave records: `make fuzz` gives `--law-examples`, `make fuzz-schedule`
+`--law-minutes`, and each process writes the laws that it ran.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the records of a long run."""
     del exitstatus
-    if session.config.getoption("--law-examples") is None:
+    options = session.config.getoption
+    if options("--law-examples") is None and options("--law-minutes") is None:
         return
-    seed = str(session.config.getoption("--hypothesis-seed", default=None))
+    seed = str(options("--law-seed") or options("--hypothesis-seed", default=None))
     for law in laws:
-        if law.programs:
+        if law.programs and law.timed is (options("--law-minutes") is not None):
             seconds = durations.get(law.test, 0.0)
-            print(f"written to {law.record(seed, seconds, session.testsfailed)}")
+            print(
+                f"written to {law.record(seed, seconds, len(law.findings) or session.testsfailed)}"
+            )

@@ -22,12 +22,16 @@ laws: list[Coverage] = []
 class Coverage:
     """Counts the programs of one law, which the function `test` tries, and the features in them."""
 
-    def __init__(self, law: str, wanted: set[str], test: str) -> None:
+    def __init__(self, law: str, wanted: set[str], test: str, *, timed: bool = False) -> None:
+        # Whether the law runs for a time (`make fuzz-schedule`); records then show all counts.
+        self.timed = timed
         self.law = law
         self.test = test
         self.wanted = wanted
         self.programs = 0
         self.seen: Counter[str] = Counter()
+        # What broke the law, for laws that go on after a finding.
+        self.findings: list[str] = []
         laws.append(self)
 
     def note(self, features: set[str], count: int = 1) -> None:
@@ -64,5 +68,7 @@ class Coverage:
             "findings": findings,
             "least_seen": min((self.seen[name] for name in self.wanted), default=0),
         }
+        if self.timed:
+            data["successes"] = {name: self.seen[name] for name in sorted(self.wanted)}
         path.write_text(json.dumps(data, indent=2) + "\n")
         return path
