@@ -134,6 +134,10 @@ class BlockBuilder:
             raise BuilderError("No block is open.", cure="call begin_binding_block() first")
         return self._context.open.pop().close()
 
+    def accepts_bindings(self) -> bool:
+        """Whether a block is open that bindings go into."""
+        return bool(self._context.open)
+
     def current_block_is_dataflow(self) -> bool:
         """Whether bindings go into a dataflow block now."""
         return bool(self._context.open) and self._context.open[-1].is_dataflow

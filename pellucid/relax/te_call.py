@@ -17,7 +17,8 @@ from pellucid.ir.dtype import UNKNOWN
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.function import BaseFunc
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import IntImm, SizeVar, Var
+from pellucid.ir.scalar import IntImm, Var
+from pellucid.ir.structural import structural_equal
 from pellucid.ir.visitor import pre_order, substitute
 from pellucid.relax.call import call_tir
 from pellucid.relax.expr import (
@@ -41,9 +42,10 @@ from pellucid.relax.struct_info import (
     TupleStructInfo,
 )
 from pellucid.relax.symbolic import tir_vars_in_expr
-from pellucid.support.errors import TypeMismatchError
+from pellucid.support.errors import InternalError, TypeMismatchError
 from pellucid.support.naming import identifier
 from pellucid.tir.function import PrimFunc
+from pellucid.topi.shapes import UnequalExtentsError, extents_assumed_equal
 
 
 class Builder(Protocol):
@@ -59,6 +61,14 @@ class Builder(Protocol):
 
     def add_func(self, func: BaseFunc, func_name: str) -> GlobalVar:
         """Add a function to the module, or find it there."""
+        ...
+
+    def accepts_bindings(self) -> bool:
+        """Whether a block is open."""
+        ...
+
+    def match_cast(self, value: Any, struct_info: StructInfo, name_hint: str = "") -> GraphVar:
+        """Bind `value`, seen as `struct_info`."""
         ...
 
 
@@ -85,8 +95,13 @@ def known_dims(info: TensorStructInfo) -> tuple[PrimExpr, ...] | None:
 class _Arguments:
     """Turns graph values into arguments of a tensor-expression function, and remembers them."""
 
-    def __init__(self, builder: Builder | None = None) -> None:
+    def __init__(
+        self, builder: Builder | None = None, seen: Mapping[Expr, Expr] | None = None
+    ) -> None:
         self.builder = builder
+        # What stands in the place of some arguments, and what each argument is in the end.
+        self.seen: Mapping[Expr, Expr] = seen or {}
+        self.origins: dict[Expr, Expr] = {}
         self.exprs: list[Expr] = []
         self.tensors: list[te.Tensor] = []
         self.own: dict[Var, Var] = {}
@@ -117,7 +132,10 @@ class _Arguments:
 
     def graph_value(self, value: Expr) -> Any:
         """Tensors become placeholders, shapes lists, numbers and strings themselves."""
-        found = value if self.builder is None else self.builder.normalize_argument(value)
+        whole = value if self.builder is None else self.builder.normalize_argument(value)
+        found = self.seen.get(whole, whole)
+        if isinstance(found, GraphVar):
+            self.origins[whole] = found
         if isinstance(found, Tuple):
             return [self.graph_value(each) for each in found.fields]
         if isinstance(found, StringImm):
@@ -159,7 +177,7 @@ class _Arguments:
         for each in dims:
             # A dimension is not negative, whether its variable says so or not.
             if isinstance(each, Var) and each not in self.own:
-                self.own[each] = SizeVar(each.name, each.dtype)
+                self.own[each] = Var(each.name, each.dtype)
         made = placeholder_of(info, [self.scalar(each) for each in dims], identifier(name))
         self.exprs.append(expr)
         self.tensors.append(made)
@@ -204,6 +222,86 @@ def _name_of(func: Callable[..., Any]) -> str:
     return "te_func" if name == "<lambda>" else str(name)
 
 
+def _applied(
+    builder: Builder, func: Callable[..., Any], args: Any, options: Mapping[str, Any]
+) -> tuple[_Arguments, Any]:
+    """The arguments as the function sees them, and what it gives."""
+    seen: dict[Expr, Expr] = {}
+    args = [_leaves(builder, each) for each in args]
+    options = {key: _leaves(builder, each) for key, each in options.items()}
+    for _ in range(_CASTS):
+        arguments = _Arguments(builder, seen)
+        te_args = [arguments.convert(each) for each in args]
+        te_options = {key: arguments.convert(each) for key, each in options.items()}
+        try:
+            return arguments, func(*te_args, **te_options)
+        except UnequalExtentsError as error:
+            matched = _matched(builder, arguments, error)
+            if not matched:
+                raise
+            seen = {**seen, **matched}
+    raise InternalError("the extents of arguments stay unequal after they were matched")
+
+
+def _leaves(builder: Builder, value: Any) -> Any:
+    """`value` with every graph value in it a leaf, and tuples as tuples of leaves."""
+    if isinstance(value, Expr):
+        found = builder.normalize_argument(value)
+        info = builder.info_of(found)
+        if isinstance(info, TupleStructInfo) and not isinstance(found, Tuple):
+            count = len(info.fields)
+            return Tuple([_leaves(builder, TupleGetItem(found, i)) for i in range(count)])
+        return found
+    if isinstance(value, list | tuple):
+        items = [_leaves(builder, each) for each in cast("list[Any]", value)]
+        return tuple(items) if isinstance(value, tuple) else items
+    if isinstance(value, Mapping) and not isinstance(value, Attrs):
+        table = cast("Mapping[Any, Any]", value)
+        return {key: _leaves(builder, each) for key, each in table.items()}
+    return value
+
+
+# More pairs of extents than any function compares.
+_CASTS = 64
+
+
+def _matched(
+    builder: Builder, arguments: _Arguments, error: UnequalExtentsError
+) -> dict[Expr, Expr]:
+    """Arguments with an extent of the pair in `error`, cast to have the other one there."""
+    graph_vars = {own: var for var, own in arguments.own.items()}
+    left, right = (_graph_dim(each, graph_vars) for each in error.pair)
+    if not builder.accepts_bindings():
+        return {}
+    now = match_extent(builder, arguments.origins.values(), (left, right))
+    return {before: now[value] for before, value in arguments.origins.items() if value in now}
+
+
+def match_extent(
+    builder: Builder, values: Iterable[Expr], pair: tuple[PrimExpr, PrimExpr]
+) -> dict[Expr, Expr]:
+    """The values that have one extent of `pair`, cast to have the other one there; the second gives
+    way to the first unless it is a number.
+    """
+    left, right = pair
+    tensors = list(values)
+    for old, new in ((right, left), (left, right)):
+        if isinstance(old, IntImm):
+            continue
+        found: dict[Expr, Expr] = {}
+        for value in tensors:
+            info = value.struct_info_
+            dims = known_dims(info) if isinstance(info, TensorStructInfo) else None
+            if dims is None or not any(structural_equal(each, old) for each in dims):
+                continue
+            wanted = [new if structural_equal(each, old) else each for each in dims]
+            cast_info = TensorStructInfo(wanted, cast("TensorStructInfo", info).dtype)
+            found[value] = builder.match_cast(value, cast_info)
+        if found:
+            return found
+    return {}
+
+
 def _bare_dims(tensors: Iterable[te.Tensor]) -> set[Var]:
     return {dim for each in tensors for dim in each.shape if isinstance(dim, Var)}
 
@@ -215,14 +313,14 @@ def call_te(builder: Builder, func: Callable[..., Any], args: Any, kwargs: Any) 
     extents, numbers scalar expressions; lists, tuples and dictionaries are converted inside. Of the
     keywords, `primfunc_name_hint` names the loop function (else it is named after `func`), and
     `primfunc_attrs` are attributes of it. The call is not yet bound.
+
+    Where extents of arguments have to be equal and cannot be proved to be, a match_cast of an
+    argument is emitted before the call, which checks it when the program runs.
     """
     options = dict(kwargs)
     name = options.pop("primfunc_name_hint", None) or _name_of(func)
     attrs: Mapping[str, Any] = options.pop("primfunc_attrs", None) or {}
-    arguments = _Arguments(builder)
-    te_args = [arguments.convert(each) for each in args]
-    te_options = {key: arguments.convert(each) for key, each in options.items()}
-    result = func(*te_args, **te_options)
+    arguments, result = _applied(builder, func, args, options)
     outputs = _outputs(result, func, arguments.tensors)
     function = te.create_prim_func([*arguments.tensors, *outputs], index_dtype_override="int64")
     numbers = _unbound(function, arguments, [*arguments.tensors, *outputs])
@@ -248,7 +346,8 @@ def result_infos(func: Callable[..., Any], values: Mapping[str, Any]) -> list[Te
     counts as float32, and then the results are of unknown dtype.
     """
     arguments = _Arguments()
-    result = func(**{key: arguments.convert(each) for key, each in values.items()})
+    with extents_assumed_equal():
+        result = func(**{key: arguments.convert(each) for key, each in values.items()})
     outputs = _outputs(result, func, arguments.tensors)
     graph_vars = {own: var for var, own in arguments.own.items()}
     infos = [_output_info(each, graph_vars) for each in outputs]

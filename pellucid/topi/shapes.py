@@ -7,7 +7,9 @@ they can be made, axes counted from the front.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, cast
 
 from pellucid import te
@@ -111,11 +113,43 @@ def require_rank(x: te.Tensor, ranks: Sequence[int], what: str) -> None:
         )
 
 
+class UnequalExtentsError(TypeMismatchError):
+    """Extents `pair` that have to be equal and cannot be proved to be."""
+
+    def __init__(self, what: str, pair: tuple[PrimExpr, PrimExpr]) -> None:
+        super().__init__(
+            f"{what} may differ: they cannot be proved equal.",
+            expected=repr(pair[0]),
+            found=repr(pair[1]),
+            cure="give both one name: in a graph R.match_cast does, and checks it when the program "
+            "runs",
+        )
+        self.what = what
+        self.pair = pair
+
+
+_assumed: ContextVar[bool] = ContextVar("extents_assumed_equal", default=False)
+
+
+@contextmanager
+def extents_assumed_equal() -> Generator[None]:
+    """Within it extents that cannot be proved equal count as equal: to learn the shape of a result,
+    not to compute it.
+    """
+    token = _assumed.set(True)
+    try:
+        yield
+    finally:
+        _assumed.reset(token)
+
+
 def require_equal(a: Any, b: Any, what: str) -> None:
-    """Raise if two extents are known to differ."""
+    """Raise if two extents are known to differ, or cannot be proved to be equal."""
     x, y = constant(a), constant(b)
     if x is not None and y is not None and x != y:
         raise TypeMismatchError(f"{what} differ.", expected=str(x), found=str(y))
+    if not same_extent(a, b) and not _assumed.get():
+        raise UnequalExtentsError(what, (as_expr(a), as_expr(b)))
 
 
 def compute(

@@ -146,6 +146,8 @@ def _gather_nd_info(c: Inference) -> StructInfo:
         )
     if dims is None:
         return reshaped(info, None, len(places) - 1 + info.ndim - batch - count)
+    for x, y in zip(dims[:batch], places, strict=False):
+        c.require_equal("indices", "has other batch extents than the data.", x, y)
     return reshaped(info, (*places[:-1], *dims[batch + count :]))
 
 

@@ -50,6 +50,8 @@ class Inference:
         self.args = args
         self.attributes = attributes
         self.function = function
+        # Pairs of extents that have to be equal and cannot be proved to be.
+        self.unproved: list[tuple[PrimExpr, PrimExpr]] = []
 
     def error(
         self,
@@ -237,10 +239,17 @@ class Inference:
         self.require_dtype(argument, "integers", "int", "uint")
 
     def require_equal(self, argument: str, what: str, expected: Any, found: Any) -> None:
-        """Raise if two extents are constants and differ."""
+        """Raise if two extents are constants and differ; note them if they cannot be proved to be
+        equal.
+        """
         x, y = as_int(expected), as_int(found)
-        if x is not None and y is not None and x != y:
-            raise self.error(argument, what, str(x), str(y))
+        if x is not None and y is not None:
+            if x != y:
+                raise self.error(argument, what, str(x), str(y))
+            return
+        left, right = shape_value(expected), shape_value(found)
+        if not prove_equal(left, right):
+            self.unproved.append((left, right))
 
     def broadcast(self, a: Dims | None, b: Dims | None, argument: str) -> Dims | None:
         """The dimensions that two shapes broadcast to; None where that cannot be told before the

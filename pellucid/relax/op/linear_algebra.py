@@ -12,7 +12,7 @@ from pellucid.ir.dtype import UNKNOWN
 from pellucid.relax.expr import Call, Constant, Expr, const
 from pellucid.relax.op import rules
 from pellucid.relax.op.binary import add
-from pellucid.relax.op.inference import Dims, Inference, as_int, same, tensor_of
+from pellucid.relax.op.inference import Dims, Inference, same, tensor_of
 from pellucid.relax.op.record import Tensor, Tensors, op
 from pellucid.relax.op.reference import np
 from pellucid.relax.op.samples import case, t
@@ -50,9 +50,7 @@ def _matmul_info(c: Inference) -> StructInfo:
 
 def require_inner(c: Inference, argument: str, expected: Any, found: Any) -> None:
     """Raise if the two inner extents of a product are known to differ."""
-    x, y = as_int(expected), as_int(found)
-    if x is not None and y is not None and x != y:
-        raise c.error(argument, "has another inner extent than the first operand.", str(x), str(y))
+    c.require_equal(argument, "has another inner extent than the first operand.", expected, found)
 
 
 def _matmul_reference(x1: Any, x2: Any, out_dtype: str | None) -> Any:

@@ -49,6 +49,7 @@ from pellucid.relax.te_call import known_dims
 from pellucid.runtime.dtypes import name_of
 from pellucid.runtime.tensor import Tensor as RuntimeTensor
 from pellucid.support.errors import TypeMismatchError
+from pellucid.topi.shapes import UnequalExtentsError
 
 # What the parameters of a record may be annotated with. In a call they are graph values; in the
 # lowering they are what tensor expressions see of these.
@@ -388,7 +389,8 @@ def _unknown(value: Expr, info: StructInfo | None) -> str | None:
 class TeLowering:
     """The rule that lowers calls of an operator by its record's tensor expressions.
 
-    A call whose shapes or dtypes are not known stays as it is.
+    A call whose shapes or dtypes are not known stays as it is; so does one of an operator that
+    plans have a step for (`FNative`), when extents cannot be proved to agree: that step checks.
     """
 
     def __init__(self, name: str) -> None:
@@ -404,7 +406,12 @@ class TeLowering:
             if value is not None:
                 values[name] = _inlined(value) if record.inline_scalars else value
         hint = self.name.rsplit(".", 1)[-1]
-        lowered = builder.call_te(record.function, **values, primfunc_name_hint=hint)
+        try:
+            lowered = builder.call_te(record.function, **values, primfunc_name_hint=hint)
+        except UnequalExtentsError:
+            if record.op.has_attr("FNative"):
+                return call
+            raise
         info = call.struct_info_
         if isinstance(info, TupleStructInfo) and len(info.fields) == 1:
             return TupleExpr([builder.emit(lowered)])
@@ -513,6 +520,17 @@ def _inference_rule(record: OpRecord) -> Callable[[Call, Any], StructInfo]:
         return _on_device(call, found)
 
     return rule
+
+
+def unproved_extents(call: Call) -> list[tuple[PrimExpr, PrimExpr]]:
+    """The pairs of extents of arguments that have to be equal and cannot be proved to be."""
+    record = _records.get(call.op.name.removeprefix("relax.")) if isinstance(call.op, Op) else None
+    if record is None:
+        return []
+    args, attributes = record.arguments_of(call), record.attributes_of(call)
+    inference = Inference(record.op.name, call, args, attributes, record.function)
+    record.infer(inference)
+    return inference.unproved
 
 
 def _on_device(call: Call, result: StructInfo) -> StructInfo:

@@ -203,6 +203,12 @@ def _slice_scatter_info(c: Inference) -> StructInfo:
             raise c.error("src", "has another rank than the tensor.", str(info.ndim), src)
     if as_int(c.number("step")) is None or (as_int(c.number("step")) or 0) < 1:
         raise c.error("step", "must be a positive constant.", None, c.number("step"))
+    whole, part = known_dims(info), known_dims(src)
+    if whole is not None and part is not None:
+        axis = c["axis"] % len(whole)
+        for number, (x, y) in enumerate(zip(whole, part, strict=True)):
+            if number != axis:
+                c.require_equal("src", "has another extent than the tensor.", x, y)
     return rules.by_lowering(lambda each: each.tensor("input_tensor"))(c)
 
 

@@ -134,6 +134,7 @@ def _reshape_info(c: Inference) -> StructInfo:
         case(t(2, 3), 6),
     ],
     tolerance="exact",
+    attributes={"FNative": True},
     prepare=_resolve_shape,
 )
 def reshape(x: Tensor, shape: Shape) -> Any:

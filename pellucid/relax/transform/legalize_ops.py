@@ -11,7 +11,7 @@ stays as it is, or is an error with `strict=True`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pellucid.ir.dtype import UNKNOWN
@@ -33,9 +33,9 @@ from pellucid.relax.expr import (
     Var,
 )
 from pellucid.relax.expr_functor import PyExprMutator, mutator
-from pellucid.relax.op.record import TeLowering, why_not_lowered
+from pellucid.relax.op.record import TeLowering, unproved_extents, why_not_lowered
 from pellucid.relax.struct_info import ShapeStructInfo, StructInfo, TensorStructInfo
-from pellucid.relax.te_call import known_dims
+from pellucid.relax.te_call import known_dims, match_extent
 from pellucid.support.errors import UnsupportedError
 
 Rule = Callable[[Any, Call], Expr]
@@ -102,7 +102,10 @@ class _Legalize(PyExprMutator):
             return call
         if isinstance(rule, TeLowering):
             call = self.with_named_dims(call)
+        call = self.with_equal_extents(call)
         lowered = rule(self.builder_, call)
+        if lowered is call and _is_native(call.op) and why_not_lowered(call) is None:
+            return new
         if lowered is call:
             reason = why_not_lowered(call) or "its rule does not apply"
             self.left.append(_Left(self.mod, op, reason))
@@ -116,6 +119,25 @@ class _Legalize(PyExprMutator):
             return call
         renewed = self.builder_.normalize(Call(call.op, args, call.attrs, call.sinfo_args))
         return renewed if isinstance(renewed, Call) else call
+
+    def with_equal_extents(self, call: Call) -> Call:
+        """The call on arguments whose extents are equal where they have to be: what cannot be
+        proved is checked by a match_cast, since a loop function would read beyond its arguments.
+        """
+        for _ in range(_PAIRS):
+            pairs = unproved_extents(call)
+            if not pairs:
+                return call
+            values = [each for each in _leaves(call.args) if isinstance(each, Var)]
+            found = match_extent(self.builder_, values, pairs[0])
+            if not found:
+                return call
+            args = [_replaced(each, found) for each in call.args]
+            renewed = self.builder_.normalize(Call(call.op, args, call.attrs, call.sinfo_args))
+            if not isinstance(renewed, Call):
+                return call
+            call = renewed
+        return call
 
     def name_dims(self, value: Expr) -> Expr:
         """A variable of unknown dimensions, cast to an info that names them."""
@@ -147,6 +169,30 @@ class _Legalize(PyExprMutator):
             return super().visit_dataflow_block_(block)
         finally:
             self.named = kept
+
+
+# More pairs of extents than any operator compares.
+_PAIRS = 64
+
+
+def _leaves(values: Iterable[Expr]) -> list[Expr]:
+    """The values, those in tuples included."""
+    return [
+        leaf
+        for each in values
+        for leaf in (_leaves(each.fields) if isinstance(each, Tuple) else [each])
+    ]
+
+
+def _replaced(value: Expr, found: Mapping[Expr, Expr]) -> Expr:
+    if isinstance(value, Tuple):
+        return Tuple([_replaced(each, found) for each in value.fields])
+    return found.get(value, value)
+
+
+def _is_native(op: Expr) -> bool:
+    """Whether plans have a step for an operator."""
+    return isinstance(op, Op) and op.has_attr("FNative")
 
 
 def _with_dims(info: StructInfo | None, name: str) -> StructInfo | None:

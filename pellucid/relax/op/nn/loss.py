@@ -58,6 +58,10 @@ def _pair_info(c: Inference) -> StructInfo:
     dtype = c.same_dtype("predictions", "targets")
     c.require_float("predictions")
     found = rules.broadcast_of(c, ("predictions", "targets"), dtype)
+    first, second = known_dims(c.tensor("predictions")), known_dims(c.tensor("targets"))
+    if first is not None and second is not None and len(first) == len(second):
+        for x, y in zip(first, second, strict=True):
+            c.require_equal("targets", "has another shape than the other tensor.", x, y)
     for each in ("predictions", "targets"):
         info = c.tensor(each)
         whole = known_dims(found) if isinstance(found, TensorStructInfo) else None
