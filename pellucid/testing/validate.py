@@ -23,6 +23,7 @@ import numpy as np
 from pellucid.ir import hooks
 from pellucid.ir.module import IRModule
 from pellucid.ir.scalar import Var
+from pellucid.ir.structural import structural_equal
 from pellucid.script.parser.entry import from_source
 from pellucid.support.errors import PellucidError, UnsupportedError
 from pellucid.testing.domain_proof import why_unproved
@@ -35,7 +36,6 @@ from pellucid.testing.validate_inputs import (
 )
 from pellucid.testing.validate_run import (
     Runner,
-    copies,
     differences,
     iterations,
     moves_as_much,
@@ -133,6 +133,8 @@ class Validator:
 
     def test(self, pair: _Pair) -> None:
         """Compare results on each kind of arguments."""
+        if not _same_arguments(pair.old, pair.new):
+            raise _NotRunnableError("its arguments have another layout or dtype")
         choices = size_choices(pair.old)
         tried = 0
         for turn, kind in enumerate(KINDS):
@@ -166,6 +168,28 @@ class Validator:
         return most > self.iterations
 
 
+def _same_arguments(old: PrimFunc, new: PrimFunc) -> bool:
+    """Whether both functions take the same arrays. A parameter that got another buffer may have
+    its elements elsewhere.
+    """
+    if len(old.params) != len(new.params):
+        return False
+    return all(
+        old.buffer_map.get(a) is new.buffer_map.get(b)
+        if a is b
+        else structural_equal(_interface(old, a), _interface(new, b), map_free_vars=True)
+        for a, b in zip(old.params, new.params, strict=True)
+    )
+
+
+def _interface(func: PrimFunc, param: Var) -> list[Any]:
+    """What a parameter takes: dtype, shape and strides."""
+    buffer = func.buffer_map.get(param)
+    if buffer is None:
+        return [str(param.dtype)]
+    return [str(buffer.dtype), *buffer.shape, *buffer.strides]
+
+
 def _renamed(sizes: Mapping[Var, int], func: PrimFunc) -> dict[Var, int]:
     """The sizes for another version of the function."""
     return dict(zip(symbols_of(func), sizes.values(), strict=True))
@@ -181,15 +205,13 @@ def compare(pair: _Pair, trial: Trial, runner: Runner) -> list[Difference] | Non
     if sum(each.nbytes for each in args if isinstance(each, np.ndarray)) > MOST_BYTES:
         raise _NotRunnableError("the arguments are too large")
     try:
-        expected = runner.results(
-            trial, pair.old, pair.before, pair.name, copies(args), trial.native
-        )
+        expected = runner.results(pair.old, pair.before, pair.name, args, trial.native)
     except UnsupportedError as error:
         raise _NotRunnableError(error.message) from None
     except PellucidError:
         return None
     try:
-        actual = runner.results(trial, pair.new, pair.after, pair.name, copies(args), trial.native)
+        actual = runner.results(pair.new, pair.after, pair.name, args, trial.native)
     except UnsupportedError as error:
         raise _NotRunnableError(error.message) from None
     except PellucidError as error:
@@ -201,9 +223,7 @@ def _moved(pair: _Pair, trial: Trial, args: list[Any], runner: Runner) -> list[A
     """What the old program gives for slightly changed arguments; None where it stops."""
     other = nudged(args, trial.seed)
     try:
-        return runner.results(
-            (trial, "nudged"), pair.old, pair.before, pair.name, other, trial.native
-        )
+        return runner.results(pair.old, pair.before, pair.name, other, trial.native)
     except PellucidError:
         return None
 

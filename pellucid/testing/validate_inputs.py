@@ -93,15 +93,30 @@ def chooses(func: PrimFunc) -> bool:
 def _limits(func: PrimFunc, sizes: Mapping[Var, int]) -> dict[Buffer, int]:
     """For buffers whose values index others: what their values stay below."""
     found: dict[Buffer, int] = {}
+    stores: list[BufferStore] = []
     for each in pre_order(func.body):
         if not isinstance(each, BufferLoad | BufferStore):
             continue
+        if isinstance(each, BufferStore):
+            stores.append(each)
         for index, extent in zip(each.indices, each.buffer.shape, strict=True):
-            for load in pre_order(index):
-                if isinstance(load, BufferLoad):
-                    limit = _size(extent, sizes)
-                    found[load.buffer] = min(found.get(load.buffer, limit), limit)
+            _limit(found, index, _size(extent, sizes))
+    # Copies of what indexes are limited as well.
+    for _ in range(len(stores)):
+        known = dict(found)
+        for store in stores:
+            if store.buffer in found:
+                _limit(found, store.value, found[store.buffer])
+        if known == found:
+            break
     return found
+
+
+def _limit(found: dict[Buffer, int], expr: PrimExpr, limit: int) -> None:
+    """Note that what an expression loads stays below a limit."""
+    for load in pre_order(expr):
+        if isinstance(load, BufferLoad):
+            found[load.buffer] = min(found.get(load.buffer, limit), limit)
 
 
 def _size(extent: PrimExpr, sizes: Mapping[Var, int]) -> int:

@@ -191,6 +191,29 @@ def test_other_orders_of_sums_are_no_difference() -> None:
     assert words(sch) == ["tested"] * 2
 
 
+def test_another_layout_of_an_argument_is_unchecked() -> None:
+    sch = Schedule(elementwise, validate="test")
+    sch.transform_layout("B", ("write", 0), lambda i, j: [i, 29 - j])
+    sch.split(loops(sch)[1], [None, 4])
+    assert [str(each.verdict) for each in sch.trace if each.verdict is not None] == [
+        "unchecked: its arguments have another layout or dtype",
+        "proved",
+    ]
+
+
+def test_what_is_unsafe_is_unchecked() -> None:
+    sch = Schedule(two_stages, validate="test")
+    sch.unsafe_set_dtype("B", 0, "float16")
+    assert str(sch.trace.insts[-1].verdict) == "unchecked: it may change results"
+
+
+def test_copies_of_indices_stay_inside() -> None:
+    sch = Schedule(gather, validate=Validator(prove=False))
+    sch.cache_read("B", 1, "local")
+    sch.loop_partition(loops(sch)[1], [3, 1])
+    assert words(sch) == ["tested"] * 2
+
+
 def test_verdicts_are_kept() -> None:
     sch = Schedule(matmul, validate="test")
     outer, _inner = sch.split(loops(sch, "C")[2], [None, 4])
