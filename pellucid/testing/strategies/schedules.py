@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-from pellucid.testing.strategies.schedule_cases import ScheduleCase, schedule_cases
+from pellucid.testing.strategies.schedule_cases import schedule_cases
 from pellucid.testing.strategies.schedule_picks import Picks
 from pellucid.testing.strategies.schedule_runs import Declined, ScheduleRun
 from pellucid.testing.strategies.schedule_steps_blocks import BLOCK_STEPS
@@ -45,16 +45,21 @@ def primitives() -> list[str]:
 
 
 def random_schedule(
-    seed: int, goal: str | None = None, cases: Iterable[ScheduleCase] | None = None
+    seed: int, goal: str | None = None, seen: Mapping[str, int] | None = None
 ) -> ScheduleRun:
-    """A run of a few random steps; with a `goal`, one of them is this primitive."""
+    """A run of a few random steps; with a `goal`, one of them is this primitive.
+
+    `seen` says how often primitives succeeded so far: rarer ones are drawn more often.
+    """
     rng = random.Random(seed)
-    choices = list(schedule_cases() if cases is None else cases)
+    choices = list(schedule_cases())
     fitting = [each for each in choices if goal is not None and each.name in FITTING.get(goal, ())]
     case = rng.choice(fitting if fitting and rng.random() < 0.8 else choices)
     run = ScheduleRun(case, seed)
     picks = Picks(run)
-    kinds = [rng.choice(list(STRATEGIES)) for _ in range(rng.randint(1, 5))]
+    names = list(STRATEGIES)
+    weights = [1.0 if seen is None else 1 / (1 + seen.get(each, 0)) for each in names]
+    kinds = rng.choices(names, weights, k=rng.randint(1, 5))
     if goal is not None:
         kinds.insert(rng.randrange(len(kinds) + 1), goal)
     for kind in kinds:
