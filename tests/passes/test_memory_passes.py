@@ -111,6 +111,38 @@ class Rewritten:
 
 
 @I.ir_module
+class Planned:
+    @T.prim_func(private=True)
+    def step(A: T.Buffer((T.int64(64),), "float32"), B: T.Buffer((T.int64(64),), "float32")):
+        for i in range(64):
+            with T.block("step"):
+                vi = T.axis.spatial(64, i)
+                B[vi] = A[vi] + T.float32(1)
+
+    @R.function
+    def main(x: R.Tensor((64,), "float32")) -> R.Tensor((64,), "float32"):
+        R.func_attr({"relax.force_pure": True})
+        cls = Planned
+        storage = R.memory.alloc_storage(
+            R.shape([512]), R.prim_value(0), R.str("global"), R.dtype("uint8")
+        )
+        alloc = R.memory.alloc_tensor(storage, R.prim_value(0), R.shape([64]), R.dtype("float32"))
+        _ = cls.step(x, alloc)
+        a = alloc
+        alloc1 = R.memory.alloc_tensor(
+            storage, R.prim_value(256), R.shape([64]), R.dtype("float32")
+        )
+        _1 = cls.step(a, alloc1)
+        b = alloc1
+        alloc2 = R.builtin.alloc_tensor(
+            R.shape([64]), R.dtype("float32"), R.prim_value(0), R.str("global")
+        )
+        _2 = cls.step(b, alloc2)
+        c = alloc2
+        return c
+
+
+@I.ir_module
 class Killed:
     @T.prim_func(private=True)
     def step(A: T.Buffer((T.int64(64),), "float32"), B: T.Buffer((T.int64(64),), "float32")):
@@ -150,7 +182,9 @@ def test_call_tir_rewrite() -> None:
 
 
 def test_plan_then_kill() -> None:
-    check(X.Sequential([X.StaticPlanBlockMemory(), X.KillAfterLastUse()]), Rewritten, Killed)
+    check(X.StaticPlanBlockMemory(), Rewritten, Planned)
+    check(X.KillAfterLastUse(), Planned, Killed)
+    idle(X.StaticPlanBlockMemory(), Killed)
 
 
 def test_several_outputs_numbers_and_in_place() -> None:
