@@ -14,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint format docs fuzz fuzz-schedule bench-schedule bench-spine bench-gemm clean
+.PHONY: help demo test lint format docs fuzz fuzz-schedule bench-schedule bench-spine bench-gemm bench-passes clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -54,6 +54,9 @@ fuzz: $(VENV)/.installed-dev ## run the same laws with EXAMPLES=n programs each 
 
 bench-spine: $(VENV)/.installed-dev ## measure import, build, node and call costs
 	@$(BIN)/python -m bench.spine
+
+bench-passes: $(VENV)/.installed-dev ## measure the passes over a graph of a thousand operators
+	@$(BIN)/python -m bench.passes
 
 bench-gemm: $(VENV)/.installed-dev ## measure a scheduled matrix product against torch and the peak
 	@$(BIN)/python -m bench.gemm
