@@ -36,6 +36,12 @@ schedules = Coverage(
 limits: list[int] = []
 
 
+def found(text: str) -> None:
+    """Note a finding; shown at once, since a long run goes on (with `-s`)."""
+    schedules.findings.append(text)
+    print(text, flush=True)
+
+
 def seeds(config: pytest.Config) -> Iterator[int]:
     """As many seeds as `make test` tries, or as there is time for."""
     minutes = config.getoption("--law-minutes")
@@ -60,7 +66,7 @@ def checked(seed: int, rare: bool) -> ScheduleRun | None:
         run = random_schedule(seed, goal, schedules.seen if rare else None)
         run.check()
     except LawBroken as broken:
-        schedules.findings.append(str(broken))
+        found(str(broken))
         return None
     finally:
         schedules.programs += 1
@@ -84,13 +90,13 @@ def compare_native(runs: list[ScheduleRun]) -> None:
             for run in runs:
                 compare_native([run])
         else:
-            schedules.findings.append(str(runs[0].broken(f"it does not compile: {error}")))
+            found(str(runs[0].broken(f"it does not compile: {error}")))
         return
     for run in runs:
         try:
             run.check_native({n: built[f"s{run.seed}_{n}"] for n in run.for_processors()})
         except LawBroken as broken:
-            schedules.findings.append(str(broken))
+            found(str(broken))
 
 
 def test_random_schedules_keep_the_laws(request: pytest.FixtureRequest) -> None:
@@ -103,6 +109,8 @@ def test_random_schedules_keep_the_laws(request: pytest.FixtureRequest) -> None:
         if len(batch) == BATCH:
             compare_native(batch)
             batch.clear()
+            least = min(schedules.wanted, key=lambda name: schedules.seen[name])
+            print(schedules.programs, least, schedules.seen[least], flush=True)
     compare_native(batch)
     if long:
         limits.append(LEAST_IN_LONG_RUNS)
