@@ -1,0 +1,159 @@
+"""What random schedules found: steps that changed results or made ill-formed programs, and traces
+that did not rebuild them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pellucid import te, topi
+from pellucid.support.errors import ScheduleError
+from pellucid.testing.strategies import schedule_programs as programs
+from pellucid.tir.schedule import Schedule
+from tests.schedule.harness import check, refused
+from tests.schedule.programs import loops
+
+
+def test_a_gone_reference_is_a_schedule_error() -> None:
+    sch = Schedule(programs.elementwise)
+    i, _ = loops(sch)
+    sch.split(i, [2, 3])
+    with pytest.raises(ScheduleError, match="the loop 'i' is gone: `split` consumed it"):
+        sch.get(i)
+
+
+def test_sums_are_finished_before_they_are_merged_with_their_users() -> None:
+    def steps(sch: Any) -> Any:
+        reduction, use = loops(sch, "S")[1], loops(sch, "D")[1]
+        return lambda: sch.merge(reduction, use)
+
+    refused(
+        programs.softmax,
+        steps,
+        "`merge` cannot be applied: the loop 'k' moves a reduction variable of the producer 'S', "
+        "whose result 'D' uses.",
+    )
+
+
+def test_a_loop_is_not_merged_with_itself() -> None:
+    def steps(sch: Any) -> Any:
+        (i,) = loops(sch, "B")
+        return lambda: sch.merge(i, i)
+
+    refused(programs.blur, steps, "`merge` cannot be applied: the loop 'i' is given twice.")
+
+
+def test_blockized_domains_begin_where_their_loops_do() -> None:
+    sch = check(programs.shifted, lambda sch: sch.blockize(loops(sch)[0]))
+    assert "T.axis.spatial((2, 10), i)" in sch.mod.script()
+
+
+def test_blockized_unit_loops_leave_no_variable_behind() -> None:
+    def steps(sch: Any) -> None:
+        i, _, _ = loops(sch, "C")
+        sch.blockize(sch.split(i, [1, 1])[1])
+
+    check(programs.units, steps)
+    check(programs.units, lambda sch: sch.blockize(loops(sch, "C")[1], preserve_unit_iters=False))
+
+
+def test_blocks_with_instances_that_read_nothing_are_not_inlined_into_the_producer() -> None:
+    a = te.placeholder((4, 6), name="A")
+    func = te.create_prim_func([a, topi.concatenate([a, topi.nn.relu(a)], axis=0)])
+    refused(
+        func,
+        lambda sch: lambda: sch.reverse_compute_inline("T_concat"),
+        "`reverse_compute_inline` cannot be applied: the block 'T_concat' has instances for which "
+        "'compute' stores nothing.",
+    )
+
+
+def test_layouts_of_blocks_whose_loops_depend_on_each_other() -> None:
+    refused(
+        programs.triangle,
+        lambda sch: lambda: sch.transform_block_layout("B", lambda i, j: (j, i)),
+        "`transform_block_layout` cannot be applied: the bounds of the loop 'j' depend on another "
+        "loop.",
+        found="i + 1",
+    )
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_domains_follow_the_loops_that_they_depend_on(keep: bool) -> None:
+    check(programs.triangle, lambda sch: sch.split(loops(sch)[0], [3, 2], preserve_unit_iters=keep))
+    check(programs.triangle, lambda sch: sch.fuse(loops(sch)[0]))
+    check(
+        programs.triangle,
+        lambda sch: sch.loop_partition(loops(sch)[0], [1, None], preserve_unit_iters=keep),
+    )
+
+
+def test_domains_that_depend_on_loops_stay_where_they_are() -> None:
+    refused(
+        programs.triangle,
+        lambda sch: lambda: sch.cache_index("B", "global"),
+        "`cache_index` cannot be applied: the domain of the variable 'vj' of the block 'B' depends "
+        "on a loop.",
+    )
+
+
+def test_symbolic_factors_replay() -> None:
+    def steps(sch: Any) -> None:
+        i, _ = loops(sch)
+        size = sch.get(i).extent
+        sch.split(i, [(size + 1) // 2, 2])
+
+    sch = check(programs.symbolic_chain, steps, sizes={"n": 5})
+    assert 'factors=[((tir.Var("n", "int32") + 1) // 2), 2]' in str(sch.trace)
+
+
+def test_factors_of_unknown_variables_are_refused() -> None:
+    def steps(sch: Any) -> Any:
+        _, j = loops(sch)
+        extent = sch.get(j).extent
+        return lambda: sch.split(j, [extent, 1])
+
+    refused(
+        programs.triangle,
+        steps,
+        "`split` cannot be applied: the variable 'i' is neither a drawn number nor a size of the "
+        "function.",
+        found="i + 1",
+    )
+
+
+def test_regions_with_minima_replay() -> None:
+    check(
+        programs.branches,
+        lambda sch: sch.annotate_buffer_access(
+            "B", 0, "read", lambda i, j: ((te.min(i, j), te.max(i, j) + 1), (0, 4))
+        ),
+    )
+
+
+def test_regions_in_terms_of_outer_variables_are_refused() -> None:
+    def steps(sch: Any) -> Any:
+        sch.blockize(loops(sch, "D")[1])
+        region = sch.get(sch.get_block("D")).reads[1].region[0]
+        return lambda: sch.annotate_buffer_access(
+            "D", 1, "read", lambda _: ((region.min, region.min + 1),)
+        )
+
+    refused(
+        programs.rms_norm,
+        steps,
+        "`annotate_buffer_access` cannot be applied: the variable 'vi_o' is neither a drawn number "
+        "nor a size of the function.",
+    )
+
+
+def test_layouts_of_another_rank_are_schedule_errors() -> None:
+    refused(
+        programs.elementwise,
+        lambda sch: lambda: sch.transform_layout("B", ("write", 0), lambda i: i),
+        "`transform_layout` cannot be applied: the layout takes another number of indices.",
+        expected="2",
+        found="1",
+    )
