@@ -193,6 +193,10 @@ class FuncStructInfo(StructInfo):
     purity: bool = data(default=True)
     derive_func: Any = data(default=None, key=lambda f: getattr(f, "name", f))
 
+    def is_opaque(self) -> bool:
+        """Whether nothing is known of the parameters."""
+        return self.params is None
+
     @staticmethod
     def opaque_func(
         *,

@@ -92,6 +92,21 @@ class Executable:
             raise self._unknown(name)
         return self._program.function(name)
 
+    @property
+    def mod(self) -> Executable:
+        """The executable itself, under the name that other systems have for it."""
+        return self
+
+    @property
+    def imported_modules(self) -> list[Any]:
+        """Modules for other devices: none on a processor."""
+        return []
+
+    @property
+    def imports(self) -> list[Any]:
+        """The same as `imported_modules`."""
+        return []
+
     def get_function(self, name: str) -> Any:
         """The same as `executable[name]`."""
         return self[name]

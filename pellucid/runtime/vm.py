@@ -30,7 +30,9 @@ SKIP_RUN = 1
 class VirtualMachine:
     """Functions of an executable, ready to run.
 
-    `executable`: one, or the path of a saved one. `device`: the CPU. `debug`: step the plans in
+    `executable`: one, or the path of a saved one. `device`: the CPU. `memory_cfg`, by which other
+    systems choose an allocator, is taken and not needed: memory is planned by the compiler.
+    `debug`: step the plans in
     Python, calling `before(step, args)` and `after(step, args, result)` around each call.
     `profile`: `vm.profile(…)` may be used without stating it here; with True every call is recorded
     into `vm.report`.
@@ -40,12 +42,14 @@ class VirtualMachine:
         self,
         executable: Executable | str | Path,
         device: Device | str | Sequence[Device] | None = None,
+        memory_cfg: object = None,
         *,
         debug: bool = False,
         profile: bool = False,
         before: Callable[[CallStep, list[Any]], Any] | None = None,
         after: Callable[[CallStep, list[Any], Any], Any] | None = None,
     ) -> None:
+        del memory_cfg
         if isinstance(executable, (str, Path)):
             executable = Executable.load(executable)
         if not isinstance(executable, Executable):

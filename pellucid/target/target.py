@@ -46,7 +46,14 @@ class Target:
 
     kind: TargetKind
 
-    def __init__(self, description: str | Mapping[str, object] | Target = "llvm") -> None:
+    def __init__(
+        self,
+        description: str | Mapping[str, object] | Target = "llvm",
+        host: str | Mapping[str, object] | Target | None = None,
+    ) -> None:
+        if host is not None:
+            # Code for the processor is its own host, which is only checked.
+            Target(host)
         if isinstance(description, Target):
             kind, options = description.kind, description._options
         else:
@@ -62,7 +69,7 @@ class Target:
         raise AttributeError(f"A target is immutable; {name!r} cannot be set.")
 
     @staticmethod
-    def current(*, allow_none: bool = True) -> Target | None:
+    def current(allow_none: bool = True) -> Target | None:
         """The target of the innermost `with target:`; outside of any, None (or this machine)."""
         stack = _entered.get()
         if stack:
@@ -82,6 +89,25 @@ class Target:
     def attrs(self) -> Mapping[str, str | int]:
         """The options that were given, read-only."""
         return MappingProxyType(dict(self._options))
+
+    @property
+    def host(self) -> Target:
+        """The machine that the program starts on: the same."""
+        return self
+
+    def with_host(self, host: Target | str) -> Target:
+        """The same target; a processor is its own host."""
+        Target(host)
+        return self
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What the target counts as."""
+        return ("cpu",)
+
+    def export(self) -> dict[str, object]:
+        """Kind and options, as a dictionary that makes the target again."""
+        return {"kind": str(self.kind), **self.attrs}
 
     @property
     def processor(self) -> _cpu.Processor:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pellucid.compat.tvm.pipelines import get_pipeline
 from pellucid.driver import build as loops
-from pellucid.driver import pipeline, relax_build
+from pellucid.driver import pipeline as loop_pipeline
+from pellucid.driver import relax_build as graphs
 from pellucid.ir.module import IRModule
 from pellucid.relax.expr import Function
 from pellucid.runtime.executable import Executable
@@ -55,6 +57,32 @@ def build(
     return loops.build(module, target, **options)
 
 
+def relax_build(
+    mod: Any,
+    target: Any = None,
+    params: Any = None,
+    relax_pipeline: Any = "default",
+    tir_pipeline: Any = None,
+    exec_mode: str = "bytecode",
+    *,
+    pipeline: Any = None,
+    system_lib: bool = False,
+    **options: Any,
+) -> Executable:
+    """Compile a module with graph functions: `relax.build(mod, target)`.
+
+    `relax_pipeline` (earlier `pipeline`) is a name or a pass. `tir_pipeline` may be a pass that is
+    run first on the loop functions. `exec_mode` and `system_lib` are taken and not needed.
+    """
+    del exec_mode, system_lib
+    chosen = relax_pipeline if pipeline is None else pipeline
+    if isinstance(chosen, str):
+        chosen = get_pipeline(chosen)
+    if callable(tir_pipeline):
+        mod = tir_pipeline(mod)
+    return graphs.build(mod, target, params, chosen, **options)
+
+
 def compile_module(
     mod: Any,
     target: Any = None,
@@ -67,7 +95,7 @@ def compile_module(
     if callable(tir_pipeline):
         mod = tir_pipeline(mod)
     if _with_graphs(mod):
-        return relax_build.build(mod, target, relax_pipeline=relax_pipeline, **options)
+        return relax_build(mod, target, relax_pipeline=relax_pipeline, **options)
     return build(mod, target=target, **options)
 
 
@@ -83,4 +111,4 @@ def lower(mod: Any, args: Any = None, name: str = "main", **options: Any) -> IRM
             found=type(mod).__name__,
             cure="schedules of te are gone: use te.create_prim_func and tvm.tir.Schedule",
         )
-    return pipeline.lower(module)
+    return loop_pipeline.lower(module)

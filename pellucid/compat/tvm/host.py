@@ -56,10 +56,10 @@ def enabled(target: str) -> bool:
 
 def libinfo() -> dict[str, str]:
     """What this build is made of."""
-    major, minor, patch = llvm.llvm_version_info
+    parts = cast("tuple[int, ...]", llvm.llvm_version_info)
     return {
         "TVM_VERSION": version,
-        "LLVM_VERSION": f"{major}.{minor}.{patch}",
+        "LLVM_VERSION": ".".join(str(each) for each in parts),
         "USE_LLVM": "ON",
         "USE_CUDA": "OFF",
     }

@@ -32,10 +32,12 @@ from typing import Any, Protocol
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.function import BaseFunc
 from pellucid.ir.module import IRModule
+from pellucid.ir.structural import structural_equal
 from pellucid.script.parser.evaluate import Evaluator
 from pellucid.script.parser.source import ScriptSource
 from pellucid.script.parser.variables import VariableTable
 from pellucid.support.errors import ParseError, did_you_mean
+from pellucid.support.naming import NameSupply
 from pellucid.support.registry import Registry
 
 
@@ -45,7 +47,7 @@ class ModuleContext:
 
     `signatures` holds whatever a dialect wants to remember about a declared function (by name);
     `functions` those that are parsed. Loop functions are parsed first, since graph functions may
-    look at their parameters.
+    look at their parameters. `added` are functions that the bodies of others brought along.
     """
 
     name: str
@@ -53,6 +55,20 @@ class ModuleContext:
     signatures: dict[str, Any] = field(default_factory=dict[str, Any])
     functions: dict[str, BaseFunc] = field(default_factory=dict[str, BaseFunc])
     global_infos: dict[str, Any] = field(default_factory=dict[str, Any])
+    added: list[GlobalVar] = field(default_factory=list[GlobalVar])
+
+    def add(self, func: BaseFunc, hint: str) -> GlobalVar:
+        """Add a function under a new name, or find it among those that are parsed."""
+        for var in self.global_vars.values():
+            known = self.functions.get(var.name_hint)
+            if type(known) is type(func) and structural_equal(known, func):
+                return var
+        taken = (*self.global_vars, *[each.name_hint for each in self.global_vars.values()])
+        var = GlobalVar(NameSupply(taken).fresh(hint, separator=""))
+        self.global_vars[var.name_hint] = var
+        self.functions[var.name_hint] = func
+        self.added.append(var)
+        return var
 
 
 class OlderLanguage(Protocol):
@@ -61,8 +77,10 @@ class OlderLanguage(Protocol):
     It comes with the decorator that was used; without one, scripts are today's.
     """
 
-    names: Mapping[str, Any]
-    """Names that need no import."""
+    @property
+    def names(self) -> Mapping[str, Any]:
+        """Names that need no import."""
+        ...
 
     def used(self, what: str, found: str) -> None:
         """A script used the form `what` ("name", "callee" or "size") with the name `found`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cache
 from typing import Any, cast
 
 from pellucid.compat.tvm.finder import load
@@ -46,29 +46,35 @@ class _Bare:
         return self._name
 
 
+@cache
+def _names() -> Mapping[str, Any]:
+    infos = {
+        "Tensor": relax_types.tensor,
+        "Tuple": relax_types.tuple_of,
+        "Shape": relax_types.shape,
+        "Object": relax_types.any_object,
+        "Callable": relax_types.function,
+    }
+    found: dict[str, Any] = {name: _Bare(name, make) for name, make in infos.items()}
+    found["Prim"] = relax_types.prim
+    found["R"] = load("tvm.script.relax:")
+    found["T"] = load("tvm.script.tir:")
+    return found
+
+
 class FirstGeneration:
     """What scripts of the first generation may leave out."""
 
-    @cached_property
+    @property
     def names(self) -> Mapping[str, Any]:
         """The names that need no import."""
-        infos = {
-            "Tensor": relax_types.tensor,
-            "Tuple": relax_types.tuple_of,
-            "Shape": relax_types.shape,
-            "Object": relax_types.any_object,
-            "Callable": relax_types.function,
-        }
-        found: dict[str, Any] = {name: _Bare(name, make) for name, make in infos.items()}
-        found["Prim"] = relax_types.prim
-        found["R"] = load("tvm.script.relax:")
-        found["T"] = load("tvm.script.tir:")
-        return found
+        return _names()
 
     def used(self, what: str, found: str) -> None:
         """Tell once of a form."""
         if what == "name" and found != "Tensor":
-            today = f"from tvm.script import {_IMPORTS[found]}" if found in _IMPORTS else f"R.{found}"
+            space = _IMPORTS.get(found)
+            today = f"R.{found}" if space is None else f"from tvm.script import {space}"
             tell(_USED[what], f"{found} without an import", today)
         else:
             tell(_USED[what])
