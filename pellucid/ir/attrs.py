@@ -13,7 +13,12 @@ from pellucid.target.target import Target
 
 
 def freeze(value: Any) -> Any:
-    """An attribute value made immutable: lists become tuples, dicts become `Attrs`."""
+    """An attribute value made immutable: lists become tuples, dicts become `Attrs`, constants of
+    the usual dtypes the Python values that they are.
+    """
+    plain = getattr(value, "attr_value", None)
+    if plain is not None:
+        return plain
     if (
         isinstance(value, Attrs)
         or value is None

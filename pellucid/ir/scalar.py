@@ -126,6 +126,15 @@ class IntImm(PrimExpr):
                 expected=f"a value from {low} to {high}",
             )
 
+    @property
+    def attr_value(self) -> bool | int | None:
+        """The Python value that stands for the constant as an attribute; None where its dtype
+        matters.
+        """
+        if self.dtype.is_bool:
+            return bool(self.value)
+        return self.value if str(self.dtype) in ("int32", "int64") else None
+
     def __int__(self) -> int:
         """The value."""
         return self.value
@@ -152,6 +161,11 @@ class FloatImm(PrimExpr):
         """Check the kind."""
         if not self.dtype.is_float or self.dtype.lanes != 1:
             raise TypeMismatchError(f"A float constant cannot have the dtype {self.dtype!r}.")
+
+    @property
+    def attr_value(self) -> float | None:
+        """As `IntImm.attr_value`."""
+        return self.value if str(self.dtype) in ("float32", "float64") else None
 
     def __float__(self) -> float:
         """The value."""

@@ -46,6 +46,7 @@ from pellucid.script.parser.relax_function import RelaxParser
 from pellucid.script.parser.relax_records import (
     DataflowFrame,
     EmitSpec,
+    EmitTe,
     FuncAttrClause,
     MatchCastSpec,
     OutputClause,
@@ -151,6 +152,13 @@ def emit(value: Any, annotate_struct_info: Any = None) -> EmitSpec:
     return EmitSpec(value, annotate_struct_info)
 
 
+def emit_te(func: Callable[..., Any], *args: Any, **kwargs: Any) -> EmitTe:
+    """The call of the loop function that the tensor-expression function `func` makes of these
+    arguments; the loop function is added to the module. As `BlockBuilder.emit_te`.
+    """
+    return EmitTe(func, args, kwargs)
+
+
 # Leaves.
 
 
@@ -241,6 +249,7 @@ __all__ = [
     "dataflow",
     "dtype",
     "emit",
+    "emit_te",
     "func_attr",
     "func_ret_struct_info",
     "function",

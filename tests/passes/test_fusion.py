@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pellucid import relax, te
+from pellucid import relax, te, topi
 from pellucid.interp import run
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.module import IRModule
@@ -412,7 +412,7 @@ def test_fuse_tir_of_functions_of_the_users_own() -> None:
 
     @I.ir_module
     class Expected:
-        @T.prim_func
+        @T.prim_func(private=True)
         def pair(
             x: T.Buffer((T.int64(4),), "float32"),
             u_0: T.Buffer((T.int64(4),), "float32"),
@@ -491,3 +491,62 @@ def test_a_group_that_hands_its_parameter_through_stays() -> None:
             return y
 
     idle(X.FuseTIR(), Module)
+
+
+def test_regions_of_a_tensor_that_stands_for_two_parameters_are_joined() -> None:
+    @I.ir_module
+    class Before:
+        @T.prim_func(private=True)
+        def shifted(
+            a: T.Buffer((T.int64(8),), "float32"),
+            b: T.Buffer((T.int64(8),), "float32"),
+            c: T.Buffer((T.int64(7),), "float32"),
+        ):
+            for i in range(T.int64(7)):
+                with T.block("c"):
+                    vi = T.axis.spatial(T.int64(7), i)
+                    c[vi] = a[vi] + b[vi + T.int64(1)]
+
+        @R.function
+        def group(x: R.Tensor((8,), "float32")) -> R.Tensor((7,), "float32"):
+            R.func_attr({"Primitive": 1})
+            cls = Before
+            with R.dataflow():
+                y = R.call_tir(cls.shifted, (x, x), R.Tensor((7,), "float32"))
+                R.output(y)
+            return y
+
+        @R.function
+        def main(x: R.Tensor((8,), "float32")) -> R.Tensor((7,), "float32"):
+            cls = Before
+            y = cls.group(x)
+            return y
+
+    after = relax.transform.FuseTIR()(Before)
+    assert "T.reads(x[vi:vi + T.int64(2)])" in after.script()
+    assert "global_symbol" not in after["group"].attrs
+
+
+def test_a_tuple_of_all_outputs_is_what_the_call_gives() -> None:
+    @I.ir_module
+    class Before:
+        @R.function(private=True)
+        def group(x: R.Tensor((8,), "float32")):
+            R.func_attr({"Primitive": 1})
+            with R.dataflow():
+                y = R.emit_te(topi.exp, x)
+                z = R.emit_te(topi.tanh, y)
+                R.output(y, z)
+            return (y, z)
+
+        @R.function
+        def main(x: R.Tensor((8,), "float32")):
+            cls = Before
+            with R.dataflow():
+                y = cls.group(x)
+                R.output(y)
+            return y
+
+    after = relax.transform.FuseTIR()(Before)
+    (binding,) = after["main"].body.blocks[0].bindings
+    assert binding.value.op.name == "relax.call_tir"

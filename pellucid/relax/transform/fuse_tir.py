@@ -84,6 +84,8 @@ class _Calls(PyExprMutator):
         )
         if isinstance(fused.result, Output):
             return lowered
+        if _are_the_outputs(fused.result, len(outputs)):
+            return lowered
         return self.together(call, fused.result, self.fields(lowered, len(outputs)))
 
     def fields(self, lowered: Expr, count: int) -> Callable[[int], Expr]:
@@ -110,6 +112,14 @@ class _Calls(PyExprMutator):
             else:
                 value = self.builder_.emit(TupleGetItem(value, index))
         return value
+
+
+def _are_the_outputs(result: Any, count: int) -> bool:
+    """Whether the result is the tuple of all outputs in order, which is what the call gives."""
+    if not isinstance(result, tuple) or len(cast("tuple[Any, ...]", result)) != count or count < 2:
+        return False
+    fields = cast("tuple[Any, ...]", result)
+    return all(isinstance(each, Output) and each.index == i for i, each in enumerate(fields))
 
 
 @module_pass(opt_level=0, name="FuseTIRInner")

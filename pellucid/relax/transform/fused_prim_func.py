@@ -10,11 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from pellucid.ir.arithmetic import cast_to
+from pellucid.arith.analyzer import Analyzer
+from pellucid.arith.int_set import IntSet, union
+from pellucid.ir.arithmetic import cast_to, const
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.module import IRModule
-from pellucid.ir.scalar import IntImm
+from pellucid.ir.scalar import IntImm, Range
 from pellucid.ir.scalar import Var as TirVar
+from pellucid.ir.structural import structural_equal
 from pellucid.ir.visitor import Mutator, pre_order
 from pellucid.relax.call import CALL_TIR
 from pellucid.relax.expr import (
@@ -39,7 +42,7 @@ from pellucid.support.errors import PassError
 from pellucid.support.naming import NameSupply, identifier
 from pellucid.tir import stmt as tir
 from pellucid.tir.block import Block, BlockRealize, is_true
-from pellucid.tir.buffer import Buffer, decl_buffer
+from pellucid.tir.buffer import Buffer, BufferRegion, decl_buffer
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.stmt import Stmt
 
@@ -105,7 +108,31 @@ class _Copy(Mutator):
     def visit_block_(self, block: Block) -> Block:
         """A block under a name that no other one has; schedule references do not follow."""
         new = self.visit_default(block)
-        return new.replace(name_hint=self.names.fresh(block.name_hint), token=None)
+        return new.replace(
+            name_hint=self.names.fresh(block.name_hint),
+            reads=_each_once(new.reads),
+            writes=_each_once(new.writes),
+            token=None,
+        )
+
+
+def _each_once(regions: tuple[BufferRegion, ...]) -> tuple[BufferRegion, ...]:
+    """Regions with those of one buffer joined: two parameters may stand for the same tensor."""
+    table: dict[Buffer, BufferRegion] = {}
+    for each in regions:
+        known = table.get(each.buffer)
+        table[each.buffer] = each if known is None else _joined(known, each)
+    return regions if len(table) == len(regions) else tuple(table.values())
+
+
+def _joined(a: BufferRegion, b: BufferRegion) -> BufferRegion:
+    analyzer = Analyzer()
+    ranges: list[Range] = []
+    for x, y, extent in zip(a.region, b.region, a.buffer.shape, strict=True):
+        both = union(IntSet.from_range(x), IntSet.from_range(y))
+        whole = Range(min=const(0, extent.dtype), extent=extent)
+        ranges.append(x if structural_equal(x, y) else both.to_range(analyzer, whole))
+    return BufferRegion(a.buffer, ranges)
 
 
 @dataclass(slots=True)
@@ -293,7 +320,10 @@ class _Fuser:
             handle = TirVar(f"var_{each.name}", "handle")
             params.append(handle)
             table[handle] = each
-        attrs = {k: v for k, v in self.func.attrs.items() if k != "Primitive"}
+        # Only the module itself calls a fused function, whether its graph function was public or
+        # not.
+        dropped = ("Primitive", "global_symbol")
+        attrs = {k: v for k, v in self.func.attrs.items() if k not in dropped}
         func = PrimFunc(
             [*params, *numbers],
             BlockRealize([], True, root),

@@ -67,7 +67,7 @@ class ModuleParser(StatementParser):
             var = self.module.global_vars[definition.name]
             table[var.name_hint] = dialect.parser(shared).function(definition, options)
         names = [*self.externs, *[definition.name for definition, _, _ in self.definitions]]
-        found = [self.module.global_vars[name] for name in names]
+        found = [*[self.module.global_vars[name] for name in names], *self.module.added]
         functions = {var: table[var.name_hint] for var in found}
         result = IRModule(functions, self.attrs, self.module.global_infos)
         if self.context.check_well_formed:

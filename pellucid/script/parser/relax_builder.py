@@ -8,9 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from pellucid.ir.expr_base import GlobalVar
+from pellucid.ir.function import BaseFunc
 from pellucid.relax.block_builder import BlockBuilder
 from pellucid.relax.scope import Scope
 from pellucid.relax.struct_info import StructInfo
+from pellucid.script.parser.core import ModuleContext
+from pellucid.support.errors import ParseError
 from pellucid.tir.function import PrimFunc
 
 
@@ -24,14 +27,19 @@ class Declared:
 class ScriptBuilder(BlockBuilder):
     """A `BlockBuilder` whose functions are those declared in the script.
 
-    `outer` is a builder whose bindings are known here too.
+    `declared` is the module of the script, if there is one; `outer` a builder whose bindings are
+    known here too.
     """
 
     def __init__(
-        self, signature: Callable[[GlobalVar], Any], outer: ScriptBuilder | None = None
+        self,
+        signature: Callable[[GlobalVar], Any],
+        declared: ModuleContext | None = None,
+        outer: ScriptBuilder | None = None,
     ) -> None:
         super().__init__()
         self._signature = signature
+        self._declared = declared
         self._outer = outer
         if outer is not None:
             # A local function knows the symbolic variables around it.
@@ -43,6 +51,18 @@ class ScriptBuilder(BlockBuilder):
         if isinstance(found, PrimFunc):
             return found
         return Declared(found) if isinstance(found, StructInfo) else None
+
+    def add_func(self, func: BaseFunc, func_name: str) -> GlobalVar:
+        """Add a function to the module of the script; one that is there already is not added
+        again.
+        """
+        declared = self._declared
+        if declared is None:
+            raise ParseError(
+                "A function alone has no module to which a loop function could be added.",
+                cure="write the function in a class under @I.ir_module",
+            )
+        return declared.add(func, func_name)
 
     def lookup_binding(self, var: Any) -> Any:
         """What `var` is bound to."""

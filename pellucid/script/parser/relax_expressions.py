@@ -20,7 +20,7 @@ from pellucid.script.parser import relax_types
 from pellucid.script.parser.core import Context, StatementParser
 from pellucid.script.parser.macro import MacroCall, ScriptMacro
 from pellucid.script.parser.relax_builder import ScriptBuilder
-from pellucid.script.parser.relax_records import Dataflow, EmitSpec, MatchCastSpec
+from pellucid.script.parser.relax_records import Dataflow, EmitSpec, EmitTe, MatchCastSpec
 from pellucid.script.parser.relax_symbols import SymbolTable, dimension
 from pellucid.script.parser.relax_types import InfoSpec
 from pellucid.script.parser.variables import VariableTable
@@ -34,7 +34,7 @@ class RelaxExpressions(StatementParser):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.symbols: SymbolTable = SymbolTable()
-        self.builder: ScriptBuilder = ScriptBuilder(self.find_signature)
+        self.builder: ScriptBuilder = ScriptBuilder(self.find_signature, context.module)
         # The expression whose value is being bound, for messages.
         self.value_node: ast.AST | None = None
         # Whether an annotation is being evaluated, where older scripts name new sizes.
@@ -211,6 +211,9 @@ class RelaxExpressions(StatementParser):
         if not isinstance(function, MatchCastSpec):
             args = [self._bound(each, node) for each in args]
         result = super().call(node, function, args, keywords)
+        if isinstance(result, EmitTe):
+            with self.placed(node):
+                return self.builder.call_te(result.func, *result.args, **result.kwargs)
         return self.expand(result, node) if isinstance(result, MacroCall) else result
 
     def _bound(self, value: Any, node: ast.AST) -> Any:

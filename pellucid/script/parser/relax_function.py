@@ -104,7 +104,9 @@ class RelaxParser(RelaxStatements):
         seq = SeqExpr(lay_out(state.blocks), body)
         function = Function(params, seq, declared, pure, state.attrs, self.header_span(node))
         with self.placed(node):
-            finished: Any = ScriptBuilder(self.find_signature, self.builder).normalize(function)
+            finished: Any = ScriptBuilder(
+                self.find_signature, self.context.module, self.builder
+            ).normalize(function)
         self._check_result(node, finished)
         return finished
 

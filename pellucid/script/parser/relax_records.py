@@ -6,7 +6,7 @@ one of these records; only the parser knows what name the result gets, and in wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +56,15 @@ class MatchCastSpec:
 
     value: Any
     info: Any
+
+
+@dataclass(frozen=True, slots=True)
+class EmitTe:
+    """A tensor-expression function and the arguments of its call: `R.emit_te`."""
+
+    func: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
