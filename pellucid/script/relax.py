@@ -152,7 +152,7 @@ def emit(value: Any, annotate_struct_info: Any = None) -> EmitSpec:
     return EmitSpec(value, annotate_struct_info)
 
 
-def emit_te(func: Callable[..., Any], *args: Any, **kwargs: Any) -> EmitTe:
+def emit_te(func: Any, *args: Any, **kwargs: Any) -> EmitTe:
     """The call of the loop function that the tensor-expression function `func` makes of these
     arguments; the loop function is added to the module. As `BlockBuilder.emit_te`.
     """
