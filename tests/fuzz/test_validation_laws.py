@@ -21,13 +21,16 @@ steps = Coverage(
 
 
 @given(st.integers(0, 2**31))
-@settings(max_examples=80)
+@settings(max_examples=60)
 def test_right_steps_pass_and_proofs_are_confirmed(seed: int) -> None:
     run = random_schedule(seed)
     kinds = {length: run.sch.trace.insts[length - 1].kind for length, _, _ in run.states}
+    # An intrinsic may be given a view of more than its buffer, of which it reads only a part: later
+    # steps then do not know what may be read.
+    end = min([n for n, kind in kinds.items() if kind == "tensorize"], default=len(run.sch.trace))
     found: set[str] = set()
     for (_, before, _), (length, after, _) in pairwise(run.states):
-        if kinds[length].startswith("unsafe_"):
+        if kinds[length].startswith("unsafe_") or length > end:
             continue
         verdict = Validator()(before, after).word
         found.add(verdict)
