@@ -15,6 +15,7 @@ import numpy as np
 
 from pellucid.runtime import arrays
 from pellucid.runtime.arrays import AnyArray
+from pellucid.runtime.builtin_vision import non_max_suppression
 from pellucid.runtime.tensor import Tensor, array
 from pellucid.support.errors import ArgumentError
 
@@ -157,6 +158,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         bincount,
         compress,
         masked_select,
+        non_max_suppression,
         nonzero,
         repeat_interleave,
         unique,

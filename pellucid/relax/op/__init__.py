@@ -11,7 +11,7 @@ from pellucid.relax.call import (
     invoke_pure_closure,
     make_closure,
 )
-from pellucid.relax.op import builtin, image, memory, nn, random, subscript, vm
+from pellucid.relax.op import builtin, image, memory, nn, random, subscript, vision, vm
 from pellucid.relax.op.base import *  # noqa: F403
 from pellucid.relax.op.binary import *  # noqa: F403
 from pellucid.relax.op.create import *  # noqa: F403
@@ -48,5 +48,6 @@ __all__ = [
     "nn",
     "random",
     "subscript",
+    "vision",
     "vm",
 ]

@@ -18,7 +18,7 @@ from pellucid.relax.op.nn.activation import softmax
 from pellucid.relax.op.record import Tensor, op
 from pellucid.relax.op.reference import np, widened
 from pellucid.relax.op.samples import case, t
-from pellucid.relax.op.shape_manipulation import permute_dims, reshape
+from pellucid.relax.op.shape_manipulation import expand_dims, permute_dims, reshape, squeeze
 from pellucid.relax.op.unary import astype
 from pellucid.relax.struct_info import StructInfo, TensorStructInfo
 from pellucid.relax.te_call import known_dims
@@ -240,6 +240,174 @@ def attention_bias(
     ...
 
 
+# Several sequences in one
+
+
+def _var_len_info(c: Inference) -> StructInfo:
+    q, k, v = (known_dims(c.tensor(name, (3,))) for name in ("query", "key", "value"))
+    c.require_float("query")
+    dtype = c.same_dtype("query", "key", "value")
+    if c["causal_mask"] not in _MASKS:
+        raise c.error(
+            "causal_mask", "is unknown.", '"TopLeft", "BottomRight" or None', c["causal_mask"]
+        )
+    if c["window_size"] is not None and c["causal_mask"] is None:
+        raise c.error("window_size", "needs a causal mask.", None, c["window_size"])
+    for name in ("seqstart_q", "seqstart_k"):
+        if c.has(name):
+            c.tensor(name, (1,))
+            c.require_integer(name)
+    starts = [known_dims(c.tensor(n)) for n in ("seqstart_q", "seqstart_k") if c.has(n)]
+    if len(starts) == 2 and starts[0] is not None and starts[1] is not None:
+        what = "has another number of sequences than the query."
+        c.require_equal("seqstart_k", what, starts[0][0], starts[1][0])
+    if q is not None and k is not None:
+        c.require_equal("key", "has heads of another size than the query.", q[2], k[2])
+        _check_heads(c, as_int(q[1]), as_int(k[1]))
+    if k is not None and v is not None:
+        c.require_equal("value", "has another length than the key.", k[0], v[0])
+        c.require_equal("value", "has another number of heads than the key.", k[1], v[1])
+    if q is None or v is None:
+        return tensor_of(None, dtype, 3)
+    return tensor_of((*q[:2], v[2]), dtype)
+
+
+def _np_var_len(
+    query: Any,
+    key: Any,
+    value: Any,
+    seqstart_q: Any,
+    seqstart_k: Any = None,
+    *,
+    scale: float | None,
+    causal_mask: str | None,
+    window_size: int | None,
+) -> Any:
+    starts = seqstart_q if seqstart_k is None else seqstart_k
+    out = np.zeros((*query.shape[:2], value.shape[2]), query.dtype)
+    for i in range(len(seqstart_q) - 1):
+        rows = slice(seqstart_q[i], seqstart_q[i + 1])
+        columns = slice(starts[i], starts[i + 1])
+        if rows.start < rows.stop and columns.start < columns.stop:
+            out[rows] = _reference(
+                query[None, rows],
+                key[None, columns],
+                value[None, columns],
+                scale=scale,
+                causal_mask=causal_mask,
+                window_size=window_size,
+            )[0]
+    return out
+
+
+def _sequence(starts: te.Tensor, index: Any) -> tuple[Any, Any, Any]:
+    """The number of the sequence that a row belongs to, and where that begins and ends."""
+    count = starts.shape[0]
+    number: Any = ar.const(0, "int64")
+    begin: Any = ar.const(0, "int64")
+    end: Any = ar.cast_to("int64", starts(0))
+    for place in range(1, as_int(count) or 1):
+        here = ar.cast_to("int64", starts(place))
+        after = index >= here
+        number = number + ar.cast_to("int64", after)
+        begin = ar.select(after, here, begin)
+        before = ar.cast_to("int64", starts(place - 1))
+        end = ar.select(index >= before, here, end)
+    return number, begin, end
+
+
+def _sequence_bias(
+    starts_q: te.Tensor,
+    starts_k: te.Tensor,
+    rows: Any,
+    columns: Any,
+    options: tuple[str, str | None, int | None],
+) -> te.Tensor:
+    """0 where a query sees a key, -infinity elsewhere: (rows, columns)."""
+    dtype, causal_mask, window_size = options
+
+    def element(i: Any, j: Any) -> Any:
+        row, column = ar.cast_to("int64", i), ar.cast_to("int64", j)
+        own, begin, end = _sequence(starts_q, row)
+        other, first, last = _sequence(starts_k, column)
+        seen = ar.eq(own, other)
+        if causal_mask is not None:
+            # Places within the sequence; the last query sees the last key with "BottomRight".
+            shift = (last - first) - (end - begin) if causal_mask == "BottomRight" else 0
+            place = row - begin + shift
+            seen = ar.logical_and(seen, column - first <= place)
+            if window_size is not None:
+                seen = ar.logical_and(seen, column - first > place - window_size)
+        return ar.select(seen, ar.const(0, dtype), ar.const(-math.inf, dtype))
+
+    return te.compute((rows, columns), element, name="T_sequence_bias", tag="broadcast")
+
+
+def _expand_var_len(builder: Any, call: Call) -> Expr:
+    """One attention whose bias hides the keys of other sequences."""
+    query, key, value, starts_q, *more = call.args
+    starts_k = more[0] if more else starts_q
+    infos = [query.struct_info_, key.struct_info_, starts_q.struct_info_, starts_k.struct_info_]
+    dims = [known_dims(each) if isinstance(each, TensorStructInfo) else None for each in infos]
+    q, k, first, second = dims
+    if q is None or k is None or first is None or second is None:
+        return call
+    if as_int(first[0]) is None or as_int(second[0]) is None:
+        return call
+    dtype = str(query.struct_info.dtype)
+    options = (dtype, call.attrs.get("causal_mask"), call.attrs.get("window_size"))
+    bias = builder.emit(
+        builder.call_te(
+            _sequence_bias, starts_q, starts_k, q[0], k[0], options,
+            primfunc_name_hint="sequence_bias",
+        )
+    )  # fmt: skip
+    wide = [builder.emit(expand_dims(each, [0])) for each in (query, key, value)]
+    found = builder.emit(attention_bias(*wide, bias, call.attrs.get("scale")))
+    return squeeze(found, [0])
+
+
+_STARTS = t(values=[0, 1, 4], dtype="int32")
+
+
+@op(
+    "nn.attention_var_len",
+    infer=_var_len_info,
+    numpy=widened(_np_var_len),
+    samples=[
+        case(t(4, 2, 3), t(4, 2, 3), t(4, 2, 2), _STARTS),
+        case(t(4, 2, 3), t(4, 1, 3), t(4, 1, 2), _STARTS, None, 0.5, "TopLeft"),
+        case(
+            t(4, 2, 3),
+            t(6, 2, 3),
+            t(6, 2, 2),
+            _STARTS,
+            t(values=[0, 2, 6], dtype="int64"),
+            causal_mask="BottomRight",
+            window_size=2,
+        ),
+    ],
+    legalize=_expand_var_len,
+    tolerance="reduction",
+)
+def attention_var_len(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    seqstart_q: Tensor,
+    seqstart_k: Tensor = None,
+    scale: float | None = None,
+    causal_mask: str | None = None,
+    window_size: int | None = None,
+) -> Any:
+    """`attention` of several sequences that lie one after another in (length, heads, size).
+
+    `seqstart_q` (sequences + 1) says where each begins, and the whole ends; `seqstart_k` that of
+    the keys, where they lie otherwise. A query sees keys of its own sequence alone.
+    """
+    ...
+
+
 def attention(
     query: Any,
     key: Any,
@@ -259,4 +427,4 @@ def attention(
     return attention_bias(query, key, value, bias, scale, causal_mask, window_size)
 
 
-__all__ = ["attention", "attention_bias"]
+__all__ = ["attention", "attention_bias", "attention_var_len"]

@@ -287,7 +287,8 @@ adaptive_max_pool3d = _adaptive(3, "max")
 
 def _global_info(c: Inference) -> StructInfo:
     info = c.tensor("data")
-    found = parse(c, "layout", c["layout"], "NCHW")
+    default = c.function.__defaults__[0] if c.function.__defaults__ else "NCHW"
+    found = parse(c, "layout", c["layout"], default)
     c.tensor("data", (len(found.parts),))
     dims = known_dims(info)
     if dims is None:
@@ -298,34 +299,42 @@ def _global_info(c: Inference) -> StructInfo:
     return tensor_of(kept, info.dtype)
 
 
-def _global(kind: str) -> Build:
-    def function(data: Tensor, layout: str = "NCHW") -> Any:
+def _global(rank: int, kind: str) -> Build:
+    letters = "DHW"[-rank:]
+
+    def function(data: Tensor, layout: str = "NC" + letters) -> Any:
         return global_pool(data, kind, layout)
 
     def reference(data: Any, layout: str) -> Any:
-        axes = tuple(i for i, letter in enumerate(layout) if letter in "HW")
+        axes = tuple(i for i, letter in enumerate(layout) if letter in "DHW")
         found = data.astype(np.float64)
         found = found.max(axes, keepdims=True) if kind == "max" else found.mean(axes, keepdims=True)
         return found.astype(data.dtype)
 
-    function.__name__ = function.__qualname__ = f"global_{kind}_pool2d"
+    function.__name__ = function.__qualname__ = f"global_{kind}_pool{rank}d"
     what = "largest element" if kind == "max" else "mean"
-    function.__doc__ = f"The {what} over height and width, which keep the extent 1."
+    function.__doc__ = f"The {what} over all of {', '.join(letters)}, which keep the extent 1."
+    shape = (2, 3, 4)[:rank]
     return op(
-        f"nn.global_{kind}_pool2d",
+        f"nn.global_{kind}_pool{rank}d",
         infer=_global_info,
         numpy=reference,
-        samples=[case(t("n", 2, 3, 4)), case(t(1, 3, 4, 2), layout="NHWC")],
+        samples=[case(t("n", 2, *shape)), case(t(1, *shape, 2), layout=f"N{letters}C")],
         tolerance="exact" if kind == "max" else "reduction",
     )(function)
 
 
-global_avg_pool2d = _global("avg")
-global_max_pool2d = _global("max")
+global_avg_pool1d = _global(1, "avg")
+global_avg_pool2d = _global(2, "avg")
+global_avg_pool3d = _global(3, "avg")
+global_max_pool1d = _global(1, "max")
+global_max_pool2d = _global(2, "max")
+global_max_pool3d = _global(3, "max")
 
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
     "adaptive_max_pool2d", "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d",
-    "global_avg_pool2d", "global_max_pool2d", "max_pool1d", "max_pool2d", "max_pool3d",
+    "global_avg_pool1d", "global_avg_pool2d", "global_avg_pool3d", "global_max_pool1d",
+    "global_max_pool2d", "global_max_pool3d", "max_pool1d", "max_pool2d", "max_pool3d",
 ]  # fmt: skip
