@@ -170,10 +170,10 @@ def test_code_cells_of_myst(tmp_path) -> None:
     assert cell.source.startswith("\n"), "the option leaves an empty line, so that lines count"
 
 
-PERCENT = '''# ---
-# jupyter: {}
-# ---
-import sys
+HEADER = "\n".join([f"#{' ---'}", "# jupyter: {}", f"#{' ---'}", ""])
+PERCENT = (
+    HEADER
+    + '''import sys
 
 # %% [markdown]
 # # Title
@@ -191,6 +191,7 @@ More words.
 # %%
 b = 2
 '''
+)
 
 
 def test_percent_scripts(tmp_path) -> None:
