@@ -89,7 +89,8 @@ class IndexMap(Node):
             if isinstance(part, str) and part == IndexMap.AXIS_SEPARATOR:
                 separators.append(len(final))
             else:
-                final.append(as_expr(part))
+                # Plain numbers are indices like the others.
+                final.append(const(part, index_dtype) if type(part) is int else as_expr(part))
         inverse = inverse_index_map
         if inverse is not None and not isinstance(inverse, IndexMap):
             inverse = IndexMap.from_func(inverse, len(final), index_dtype=index_dtype)

@@ -149,6 +149,13 @@ def test_regions_in_terms_of_outer_variables_are_refused() -> None:
     )
 
 
+def test_constant_results_of_layouts_have_the_width_of_indices() -> None:
+    check(
+        programs.mixed_width,
+        lambda sch: sch.transform_block_layout("B", lambda i, j: (i, 0, j)),
+    )
+
+
 def test_layouts_of_another_rank_are_schedule_errors() -> None:
     refused(
         programs.elementwise,

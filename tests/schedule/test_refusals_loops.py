@@ -294,13 +294,10 @@ def test_padding_of_other_sums() -> None:
     def steps(program: Any, padding: list[int]) -> Any:
         return refused(
             program,
-            lambda sch: lambda: sch.pad_einsum(loops_block(sch), padding),
+            lambda sch: lambda: sch.pad_einsum("C", padding),
             "`pad_einsum` cannot be applied: the block 'C' does not add products of elements to a "
             "sum that begins with 0.",
         )
-
-    def loops_block(sch: Any) -> Any:
-        return sch.get_block("C")
 
     @T.prim_func
     def begins_with_one(A: T.Buffer((4, 4)), C: T.Buffer((4,))) -> None:
@@ -328,8 +325,8 @@ def test_padding_of_other_sums() -> None:
     refused(
         symbolic,
         lambda sch: lambda: sch.pad_einsum("C", [2, 2]),
-        "`pad_einsum` cannot be applied: the extent of 'vi' is no constant, or it does not start at "
-        "0.",
+        "`pad_einsum` cannot be applied: the extent of 'vi' is no constant, or it does not start "
+        "at 0.",
     )
 
     @T.prim_func

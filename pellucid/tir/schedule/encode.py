@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from pellucid.ir.arithmetic import add, floordiv, floormod, maximum, minimum, mul, sub
+from pellucid.ir.arithmetic import add, const, floordiv, floormod, maximum, minimum, mul, sub
 from pellucid.ir.dtype import DataType
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import (
@@ -170,7 +170,10 @@ def _read_map(text: str, dtype: str) -> IndexMap:
         raise ArtifactError("An index map is a lambda that gives a list.", found=text)
     table = {each.arg: Var(each.arg, dtype) for each in node.args.args}
     reader = _Reader(table)
-    return IndexMap(tuple(table.values()), [reader.read(each) for each in node.body.elts])
+    final = [reader.read(each) for each in node.body.elts]
+    return IndexMap(
+        tuple(table.values()), [const(e, dtype) if isinstance(e, int) else e for e in final]
+    )
 
 
 def _parsed(text: str) -> ast.Expression:
