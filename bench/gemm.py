@@ -41,14 +41,13 @@ def schedule_matmul(
     """Schedule the block of a matrix product in register tiles of `rows` × (`vectors` × `lanes`).
 
     The tile stays in registers through the whole reduction; the second operand is packed into
-    panels as wide as the tile, which the inner loop reads from end to end. `rows` divides the first
-    dimension, `vectors * lanes` the second.
+    panels as wide as the tile, which the inner loop reads from end to end. Where a tile reaches
+    over the edge of the matrix, rows are left out and lanes are masked.
     """
     columns = vectors * lanes
     product = sch.get_block(name)
     write_back = sch.cache_write(product, 0, "local")
     pack = sch.cache_read(product, 1, "global")
-    sch.transform_layout(product, ("read", 1), lambda k, j: (j // columns, k, j % columns))
     i, j, k = sch.get_loops(product)
     panel, tile_row = sch.split(i, [None, rows])
     block, vector, lane = sch.split(j, [None, vectors, lanes])
@@ -65,6 +64,7 @@ def schedule_matmul(
     sch.unroll(tile_row)
     sch.unroll(vector)
     sch.vectorize(lane)
+    sch.transform_layout(pack, ("write", 0), lambda k, j: (j // columns, k, j % columns))
     k, j = sch.get_loops(pack)
     block, vector, lane = sch.split(j, [None, vectors, lanes])
     sch.reorder(block, k, vector, lane)

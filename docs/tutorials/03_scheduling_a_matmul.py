@@ -189,8 +189,8 @@ sch = tir.Schedule(matmul)
 product = sch.get_block("C")
 write_back = sch.cache_write(product, 0, "local")
 pack = sch.cache_read(product, 1, "global")
-sch.transform_layout(product, ("read", 1), lambda k, j: (j // COLUMNS, k, j % COLUMNS))
 tile(sch, product, write_back)
+sch.transform_layout(pack, ("write", 0), lambda k, j: (j // COLUMNS, k, j % COLUMNS))
 measure("B in panels", sch)
 
 # %% [markdown]

@@ -240,3 +240,45 @@ def test_masks_of_symbolic_loops(n):
 
     assert refusals(f) == []
     agree(f, random((n,)), random((n,)))
+
+
+def test_masked_sums_in_local_memory():
+    @T.prim_func
+    def f(A: T.Buffer((20, 70), "float32"), B: T.Buffer((70,), "float32")):
+        for o in range(5):
+            total = T.alloc_buffer((16,), "float32", scope="local")
+            for i in T.vectorized(16):
+                if o * 16 + i < 70:
+                    total[i] = T.float32(0)
+            for k in range(20):
+                for i in T.vectorized(16):
+                    if o * 16 + i < 70:
+                        total[i] = total[i] + A[k, o * 16 + i]
+            for i in T.vectorized(16):
+                if o * 16 + i < 70:
+                    B[o * 16 + i] = total[i]
+
+    assert refusals(f) == []
+    text = build(f).get_source("ll")
+    assert "alloca [16 x float]" not in text
+    agree(f, random((20, 70)), random((70,)))
+
+
+def test_lanes_that_are_off_may_read_anything_inside():
+    @T.prim_func
+    def f(
+        A: T.Buffer((64,), "float32"),
+        index: T.Buffer((64,), "int32"),
+        B: T.Buffer((64,), "float32"),
+        n: T.int32,
+    ):
+        for o in range(4):
+            for i in T.vectorized(16):
+                if o * 16 + i < n:
+                    B[o * 16 + i] = A[index[o * 16 + i]] / A[o * 16 + i]
+
+    values, places = random((64,)), np.arange(64, dtype="int32")[::-1].copy()
+    agree(f, values, places, random((64,)), 64)
+    values[40:], places[40:] = 0, 1 << 30
+    for n in (0, 7, 40):
+        agree(f, values, places, random((64,)), n)

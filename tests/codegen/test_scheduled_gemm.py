@@ -65,13 +65,22 @@ def test_the_test_can_see_spills():
     assert [line for line in inner if VECTOR_ON_STACK.search(line)]
 
 
-@pytest.mark.parametrize("size", [(16, 64, 40), (8, 32, 1), (24, 96, 7)])
+@pytest.mark.parametrize("size", [(16, 64, 40), (8, 32, 1), (24, 96, 7), (21, 70, 9)])
 def test_the_scheduled_product_is_right(size):
     m, n, k = size
     a, b = random((m, k)), random((k, n), seed=1)
     c = np.zeros((m, n), "float32")
     build(schedule_matmul(Schedule(matmul(m, n, k)), 8, 2, 16).mod)(a, b, c)
     np.testing.assert_allclose(c, a @ b, rtol=1e-4, atol=1e-3)
+
+
+def test_masked_sums_stay_in_registers():
+    sch = schedule_matmul(Schedule(matmul(16, 70, 1000)), 4, 2, 16)
+    text = build(sch.mod, ZMM).get_source("asm")
+    inner = max(loops(text), key=products)
+    assert all("%k" in line for line in inner if PRODUCT.search(line))
+    assert [line for line in inner if VECTOR_ON_STACK.search(line)] == []
+    assert not any(re.search(r"vmov\w+\s+%zmm\d+, .*\(", line) for line in inner)
 
 
 def test_the_peak_meter_does_nothing_but_multiply_and_add():

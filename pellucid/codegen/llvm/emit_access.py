@@ -16,8 +16,11 @@ from pellucid.codegen.llvm.emit_expr import ExprEmitter, add_rule
 from pellucid.codegen.llvm.types import alignment, lanes, memory_type, split, vector
 from pellucid.codegen.llvm.value import Value
 from pellucid.ir.dtype import DataType
+from pellucid.ir.op import Op
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import Broadcast, IntImm, Ramp
+from pellucid.ir.scalar import Broadcast, Call, IntImm, Ramp, Shuffle
+from pellucid.ir.structural import structural_equal
+from pellucid.ir.visitor import pre_order
 from pellucid.support.errors import InternalError
 from pellucid.tir.buffer import Buffer, BufferLoad
 from pellucid.tir.stmt import BufferStore
@@ -65,6 +68,8 @@ class AccessEmitter(ExprEmitter):
         """A BufferLoad."""
         index, mask = self.only_index(expr.buffer, expr.indices), expr.predicate
         dtype: DataType = expr.dtype
+        if mask is not None and self.may_read_all(mask, expr.buffer, index):
+            mask = None
         if index.dtype.lanes == 1:
             return self.load_one(expr.buffer, index, dtype, mask)
         if isinstance(index, Broadcast):
@@ -78,6 +83,22 @@ class AccessEmitter(ExprEmitter):
             if picked is not None:
                 return picked
         return self.gather(expr.buffer, index, dtype, mask)
+
+    def may_read_all(self, mask: PrimExpr, buffer: Buffer, index: PrimExpr) -> bool:
+        """Whether the lanes that `mask` leaves out may be read as well: nothing uses them, and they
+        are inside the buffer.
+        """
+        idle = self.idle_without
+        if idle is None or not (mask is idle or structural_equal(mask, idle)):
+            return False
+        return self.is_inside(buffer, index)
+
+    def is_inside(self, buffer: Buffer, index: PrimExpr) -> bool:
+        """Whether all lanes of an index lie inside a flat buffer of constant size."""
+        if len(buffer.shape) != 1 or not isinstance(buffer.shape[0], IntImm):
+            return False
+        low, high = self.ranges.interval(index)
+        return low >= 0 and high < buffer.shape[0].value
 
     def only_index(self, buffer: Buffer, indices: tuple[PrimExpr, ...]) -> PrimExpr:
         """The index of an access to a flat buffer."""
@@ -197,8 +218,8 @@ class AccessEmitter(ExprEmitter):
         buffer = statement.buffer
         index = self.only_index(buffer, statement.indices)
         dtype = statement.value.dtype
-        value = to_memory(self.f, self.expr(statement.value), dtype)
         mask = statement.predicate
+        value = to_memory(self.f, self.stored_value(statement.value, mask), dtype)
         if index.dtype.lanes == 1 and (mask is None or mask.dtype.lanes == 1):
             self.when(mask, lambda: self.write(value, self.address(buffer, index), dtype))
             return
@@ -208,10 +229,25 @@ class AccessEmitter(ExprEmitter):
             place = self.address(buffer, base)
             if active is None:
                 self.write(value, place, dtype)
+            elif buffer.data in self.stack and self.is_inside(buffer, index):
+                # Nobody else sees this memory, and LLVM makes registers of whole accesses only.
+                old = self.f.load(memory_type(dtype), place, alignment(dtype))
+                self.write(self.f.select(active, value, old), place, dtype)
             else:
                 self.f.masked_store(value, place, alignment(dtype), active)
             return
         self.f.scatter(value, self.element_addresses(buffer, index), alignment(dtype), active)
+
+    def stored_value(self, expr: PrimExpr, mask: PrimExpr | None) -> Value:
+        """The value of a store; of a masked one only the lanes that it stores matter, as long as no
+        operation in it moves lanes about.
+        """
+        if mask is None or mask.dtype.lanes == 1 or any(map(_moves_lanes, pre_order(expr))):
+            return self.expr(expr)
+        before, self.idle_without = self.idle_without, mask
+        value = self.expr(expr)
+        self.idle_without = before
+        return value
 
     def write(self, value: Value, place: Value, dtype: DataType) -> None:
         """Store a value in its memory form."""
@@ -224,6 +260,18 @@ class AccessEmitter(ExprEmitter):
             return
         with self.f.when(self.expr(condition)), self.region():
             action()
+
+
+def _moves_lanes(node: Any) -> bool:
+    """Whether lanes of an operation's value come from other lanes of its operands."""
+    if isinstance(node, Shuffle):
+        return True
+    if not isinstance(node, Call) or not isinstance(node.op, Op):
+        return isinstance(node, Call)
+    return node.op.name not in _IN_LANES and node.op.get_attr("numpy") is None
+
+
+_IN_LANES = frozenset({"tir.if_then_else", "tir.likely"})
 
 
 def _stride(index: PrimExpr) -> int | None:

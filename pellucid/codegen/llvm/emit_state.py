@@ -71,6 +71,10 @@ class State:
         self.depth = 0
         self.copies = 1
         self.nonzero: set[PrimExpr] = set()
+        # Memory on the stack of this very function, which nothing else can see.
+        self.stack: set[Var] = set()
+        # While a value is computed for a masked store: its mask. Other lanes do not matter.
+        self.idle_without: PrimExpr | None = None
         self.in_parallel = False
         self.result: Value | None = None
         self.calls_around: Value | None = None

@@ -231,6 +231,7 @@ class StmtEmitter(PackedEmitter):
                     scalar.memory, max(count * inner, 1), abi.ALIGNMENT, f"{_plain(pointer.name)}."
                 )
                 self.bind(pointer, memory, private=True)
+                self.stack.add(pointer)
                 body()
                 return
         memory = self.from_pool(pointer, self.byte_count(pointer, dtype, extents))

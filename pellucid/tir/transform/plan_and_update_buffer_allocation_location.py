@@ -71,7 +71,8 @@ class _Privacy:
 
     def holds(self) -> bool:
         """Whether no iteration sees what another one wrote."""
-        if self.loop.kind in _BY_MEANING:
+        runs_once = self.ranges.interval(self.loop.extent)[1] <= 1
+        if self.loop.kind in _BY_MEANING or runs_once:
             return True
         if any(use.indices is None for use in self.uses):
             return False
@@ -202,9 +203,16 @@ class _Privacy:
         if type(predicate).__name__ != "LT" or not isinstance(b, IntImm):
             return False
         for index, extent in zip(use.indices or (), use.buffer.shape, strict=True):
-            if structural_equal(a, index) and isinstance(extent, IntImm):
+            if isinstance(extent, IntImm) and a is not None and self.same(a, index):
                 return extent.value <= b.value
         return False
+
+    def same(self, a: PrimExpr, b: PrimExpr) -> bool:
+        """Whether two integers are the same sum."""
+        if a.dtype.lanes != 1 or b.dtype.lanes != 1:
+            return False
+        x, y = self.ranges.linear(a), self.ranges.linear(b)
+        return x.constant == y.constant and same_terms(list(x.terms), list(y.terms))
 
     def is_dense(self, axis: Axis, use: Use) -> bool:
         """Whether the varying part takes every value between its ends."""
