@@ -12,6 +12,7 @@ import pytest
 from pellucid import relax, topi
 from pellucid.interp import Interpreter
 from pellucid.ir import op as op_module
+from pellucid.ir.module import IRModule
 from pellucid.ir.op import register_op
 from pellucid.ir.structural import first_difference
 from pellucid.relax.transform import LegalizeOps
@@ -181,3 +182,39 @@ def test_strict_lists_everything_that_stays(strange: str) -> None:
         "LegalizeOps leaves a call of relax.test.strange",
         "LegalizeOps leaves a call of relax.exp",
     ]
+
+
+def test_calls_of_one_form_share_a_loop_function() -> None:
+    matrix = relax.TensorStructInfo((4, 4), "float32")
+    x, y = relax.Var("x", matrix), relax.Var("y", matrix)
+    bb = relax.BlockBuilder()
+    with bb.function("main", [x, y]):
+        with bb.dataflow():
+            a = bb.emit(relax.op.add(x, y))
+            b = bb.emit(relax.op.add(y, a))
+            c = bb.emit(relax.op.add(b, b))
+            d = bb.emit(relax.op.add(c, relax.const(1.0)))
+            e = bb.emit(relax.op.add(d, relax.const(2.0)))
+            f = bb.emit(relax.op.concat([a, e], axis=1))
+            g = bb.emit(relax.op.concat([e, a], axis=0))
+            out = bb.emit_output(relax.Tuple([f, g]))
+        bb.emit_func_output(out)
+    after = LegalizeOps(strict=True)(bb.get())
+    calls = [each.value for each in relax.analysis.all_bindings(after["main"])][:7]
+    names = [each.args[0].name_hint for each in calls]
+    assert names[0] == names[1]
+    # Other scalars and another axis: other loop functions.
+    assert len({names[0], *names[3:]}) == 5
+    assert [tuple(each.args[1]) for each in calls[5:]] == [
+        (calls_of(after, 0), calls_of(after, 4)),
+        (calls_of(after, 4), calls_of(after, 0)),
+    ]
+    arrays = [np.arange(16, dtype="float32").reshape(4, 4), np.ones((4, 4), "float32")]
+    results = [Interpreter(mod)["main"](*arrays) for mod in (after, bb.get())]
+    for found, wanted in zip(*results, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def calls_of(mod: IRModule, number: int) -> relax.Var:
+    """The variable of one of the bindings of `main`."""
+    return relax.analysis.all_bindings(mod["main"])[number].var

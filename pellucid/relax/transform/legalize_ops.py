@@ -33,9 +33,10 @@ from pellucid.relax.expr import (
     Var,
 )
 from pellucid.relax.expr_functor import PyExprMutator, mutator
-from pellucid.relax.op.record import TeLowering, unproved_extents, why_not_lowered
+from pellucid.relax.op.record import TeLowering, record_of, unproved_extents, why_not_lowered
 from pellucid.relax.struct_info import ShapeStructInfo, StructInfo, TensorStructInfo
 from pellucid.relax.te_call import known_dims, match_extent
+from pellucid.relax.transform.lowered_calls import LoweredCalls
 from pellucid.support.errors import UnsupportedError
 
 Rule = Callable[[Any, Call], Expr]
@@ -81,6 +82,7 @@ class _Legalize(PyExprMutator):
         self.custom = custom
         self.left: list[_Left] = []
         self.named: dict[Var, Expr] = {}
+        self.known = LoweredCalls()
 
     def rule_of(self, op: Op) -> Rule | None:
         """How calls of an operator are lowered."""
@@ -103,13 +105,26 @@ class _Legalize(PyExprMutator):
         if isinstance(rule, TeLowering):
             call = self.with_named_dims(call)
         call = self.with_equal_extents(call)
-        lowered = rule(self.builder_, call)
+        lowered = self.lowered(rule, call)
         if lowered is call and _is_native(call.op) and why_not_lowered(call) is None:
             return new
         if lowered is call:
             reason = why_not_lowered(call) or "its rule does not apply"
             self.left.append(_Left(self.mod, op, reason))
             return new
+        return lowered
+
+    def lowered(self, rule: Rule, call: Call) -> Expr:
+        """What a rule makes of a call; for calls of one form the loop function is made once."""
+        if not isinstance(rule, TeLowering):
+            return rule(self.builder_, call)
+        key = self.known.key(call, record_of(rule.name).inline_scalars)
+        found = None if key is None else self.known.find(key, call)
+        if found is not None:
+            return found
+        lowered = rule(self.builder_, call)
+        if key is not None:
+            self.known.note(key, call, lowered)
         return lowered
 
     def with_named_dims(self, call: Call) -> Call:
