@@ -43,7 +43,7 @@ def test_tutorials_have_the_same_cells_and_the_same_code(language: str, file: Pa
 
 def names(text: str) -> set[str]:
     """What stands in code quotes."""
-    return set(re.findall(r"`([^`\n]+)`", text))
+    return {" ".join(each.split()) for each in re.findall(r"`([^`]+)`", text)}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -98,7 +98,10 @@ def class_text(name: str, cls: Any) -> str:
     lines.append(prose(inspect.getdoc(cls) or ""))
     for key, value in vars(cls).items():
         plain = value.__func__ if isinstance(value, staticmethod | classmethod) else value
-        if key.startswith("_"):
+        generated = not getattr(plain, "__qualname__", cls.__qualname__).startswith(
+            cls.__qualname__
+        )
+        if key.startswith("_") or generated:
             continue
         if isinstance(plain, property):
             lines.append(f"**`{name}.{key}`** {first_sentence(inspect.getdoc(plain) or '')}")
