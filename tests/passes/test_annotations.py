@@ -182,3 +182,16 @@ def test_a_pragma_on_a_loop_that_runs_once_is_not_lost():
 def test_checking_changes_nothing():
     mod = annotated("my.note", 1)
     assert transform.CheckAnnotations()(mod)["main"] is mod["main"]
+
+
+@pytest.mark.parametrize("key", ["virtual_thread", "thread_extent"])
+def test_threads_of_other_machines_are_refused(key):
+    @T.prim_func
+    def func(A: T.Buffer((4,), "float32")):
+        v = T.env_thread("vthread")
+        with T.attr(v, key, 4):
+            A[v] = T.float32(1)
+
+    with pytest.raises(UnsupportedError) as caught:
+        build(func)
+    assert f"func: {key!r} launches threads, which a processor has not" in caught.value.message

@@ -42,7 +42,6 @@ HINTS = frozenset(
         "layout_transforms",
         "rolling_buffer_scope",
         "loop_kind",
-        "virtual_thread",
     }
 )
 
@@ -84,7 +83,7 @@ def _statement_problem(node: Any) -> str | None:
         return f"the loop {node.loop_var.name!r} is bound to {tag}, which a processor has not"
     if isinstance(node, tir.AttrStmt):
         key = node.attr_key
-        if key == "thread_extent":
+        if key in ("thread_extent", "virtual_thread"):
             return f"{key!r} launches threads, which a processor has not"
         if key != IMPORT_LLVM and key not in HINTS:
             return f"the attribute {key!r} is not known"
