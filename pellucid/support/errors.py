@@ -105,7 +105,7 @@ class ArtifactError(PellucidError, ValueError):
     """
 
 
-class RegistryError(PellucidError, LookupError):
+class RegistryError(PellucidError, LookupError, ValueError):
     """A name that a registry does not know, or knows already."""
 
 

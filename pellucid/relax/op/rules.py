@@ -56,6 +56,10 @@ def broadcast_of(c: Inference, arguments: tuple[str, ...], dtype: str) -> Struct
     for name, info in zip(arguments[1:], infos[1:], strict=True):
         dims = c.broadcast(dims, known_dims(info), name)
     if dims is None:
+        held = infos[0].shape
+        if held is not None and all(each.shape is held for each in infos):
+            # One shape value, unknown as it is.
+            return TensorStructInfo(held, dtype)
         return tensor_of(None, dtype, rank_of(*[each.ndim for each in infos]))
     same_shape = next((each for each in infos if known_dims(each) == dims), None)
     shape: Any = dims if same_shape is None else same_shape.shape
