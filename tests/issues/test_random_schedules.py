@@ -156,6 +156,29 @@ def test_constant_results_of_layouts_have_the_width_of_indices() -> None:
     )
 
 
+def test_layouts_do_not_narrow_indices() -> None:
+    sch = check(
+        programs.symbolic_matmul,
+        lambda sch: sch.set_axis_separator("C", ("write", 0), []),
+        sizes={"n": 3, "m": 2},
+    )
+    assert "Cast" not in sch.mod.script()
+
+
+def test_repeated_reductions_keep_their_init() -> None:
+    sentence = "cannot be applied: the loop 'k' repeats the reduction of the block 'S'."
+
+    def steps(sch: Any) -> tuple[Any, Any]:
+        sch.compute_at("S", loops(sch, "D")[1])
+        return loops(sch, "S")[0], loops(sch, "S")[1]
+
+    def decomposed(sch: Any) -> Any:
+        i, _ = steps(sch)
+        return lambda: sch.decompose_reduction("S", i)
+
+    refused(programs.layer_norm, decomposed, f"`decompose_reduction` {sentence}")
+
+
 def test_layouts_of_another_rank_are_schedule_errors() -> None:
     refused(
         programs.elementwise,

@@ -24,7 +24,7 @@ from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.regions import buffers_around, with_regions
 from pellucid.tir.schedule.rv import BlockRV, BlockToken, LoopRV
-from pellucid.tir.schedule.scope import loop_ranges
+from pellucid.tir.schedule.scope import loop_ranges, require_no_repetition
 from pellucid.tir.schedule.tree import Spot
 from pellucid.tir.stmt import For, Stmt, seq
 from pellucid.tir.stmt_functor import renew_defs
@@ -74,6 +74,7 @@ class BlockizePrimitives(ScheduleCore):
             realize = _inner_realize(spot, part, outer, buffers_around(func, spot))
             lifted = outer.reduces and spot.block.init is not None
             if lifted:
+                require_no_repetition(spot, loops)
                 inits.append(_init_nest(realize, loops))
                 bare = with_regions(realize.block.replace(init=None), buffers_around(func, spot))
                 realize = realize.replace(block=bare)

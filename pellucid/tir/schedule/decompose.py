@@ -15,7 +15,7 @@ from pellucid.tir.schedule.edit import replace
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import BlockRV, BlockToken, LoopRV
-from pellucid.tir.schedule.scope import require_reduction
+from pellucid.tir.schedule.scope import require_no_repetition, require_reduction
 from pellucid.tir.schedule.tree import Spot
 from pellucid.tir.stmt import For, Stmt, seq
 from pellucid.tir.stmt_functor import renew_defs
@@ -39,8 +39,9 @@ class DecomposePrimitives(ScheduleCore):
         now reads what it writes.
 
         Conditions: `loop` is around the block within its scope; the block is a reduction block; no
-        loop above `loop` moves a reduction variable; a condition of the block that the init has to
-        keep does not mix loops that move reduction variables with others.
+        loop above `loop` moves a reduction variable; those from `loop` inwards do not repeat the
+        reduction; a condition of the block that the init has to keep does not mix loops that move
+        reduction variables with others.
         """
         spot = self.block(block)
         top = self.loop(loop)
@@ -54,6 +55,7 @@ class DecomposePrimitives(ScheduleCore):
             )
         require_reduction(spot)
         _require_above_reductions(spot, top)
+        require_no_repetition(spot, spot.loops_from(top))
         init, token = _init_nest(spot, top)
         update = _update(spot)
         body = replace(top.loop, {spot.block: update})

@@ -243,9 +243,12 @@ class _Relayout(BlockRewriter):
         self.analyzer = analyzer
 
     def indices(self, indices: Sequence[PrimExpr]) -> list[PrimExpr]:
-        """New indices."""
+        """New indices, as wide as the widest of the old ones."""
+        if not indices:
+            return self.layout.map_indices([], self.analyzer)
+        widest = max((each.dtype for each in indices), key=lambda dtype: dtype.bits)
         return self.layout.map_indices(
-            [_cast(i, v) for i, v in zip(indices, self.layout.initial_indices, strict=True)],
+            [each if each.dtype == widest else each.astype(str(widest)) for each in indices],
             self.analyzer,
         )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pellucid.arith.analyzer import Analyzer
 from pellucid.arith.iter_map import IterMapLevel, detect_iter_map
 from pellucid.arith.iter_map_terms import is_const
-from pellucid.ir.scalar import IterVar, Range, Var
+from pellucid.ir.scalar import IntImm, IterVar, Range, Var
 from pellucid.ir.visitor import pre_order, uses_var
 from pellucid.tir.block import Block, BlockRealize
 from pellucid.tir.buffer import Buffer
@@ -167,6 +167,22 @@ def require_reduction(spot: Spot) -> None:
     reason = why_no_reduction(spot)
     if reason is not None:
         raise Refused(f"the block {spot.name!r} is no reduction block: {reason}", spot)
+
+
+def require_no_repetition(spot: Spot, loops: Iterable[Spot]) -> None:
+    """Refuse loops that repeat a reduction: without its init it would add up more each time."""
+    for each in loops:
+        moved = {each.loop.loop_var}
+        once = isinstance(each.loop.extent, IntImm) and each.loop.extent.value == 1
+        if not once and not any(
+            uses_var(value, moved.__contains__) for value in spot.realize.iter_values
+        ):
+            raise Refused(
+                f"the loop {each.name!r} repeats the reduction of the block {spot.name!r}",
+                each,
+                spot,
+                expected="loops that move a variable of the block",
+            )
 
 
 def require_fixed_domains(spot: Spot) -> None:
