@@ -11,7 +11,7 @@ never run. Out: for a cell of a document, its text with the hole filled.
     @replaces("lesson_3", cell=12, text="bc253b328707")
     def schedule(): ...              # its body takes the place of the whole cell
 
-`text` is the cell's fingerprint, which the error for a missing one prints: a cell that a reader has
+`text` is the cell's fingerprint, which `pellucid run-doc --json` prints: a cell that a reader has
 filled in keeps the reader's text.
 """
 
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar, cast
 
-from pellucid.compat.documents.document import Cell, Document, DocumentError, fingerprint
+from pellucid.compat.documents.document import Document, DocumentError, fingerprint
 from pellucid.compat.documents.prepare import prepare
 from pellucid.support.errors import did_you_mean
 
@@ -191,12 +191,3 @@ def _arguments(mark: ast.Call, path: Path) -> tuple[str, int, str]:
             found=f"{ast.unparse(mark)} in line {mark.lineno} of {path}",
         )
     return document, cell, text
-
-
-def describe_cells(document: Document) -> list[dict[str, object]]:
-    """Number, line and fingerprint of each cell that runs: what a writer of solutions needs."""
-    return [_described(cell) for cell in document.code]
-
-
-def _described(cell: Cell) -> dict[str, object]:
-    return {"cell": cell.number, "line": cell.line, "fingerprint": cell.fingerprint}

@@ -5,6 +5,7 @@ In: a `Report`. Out: one line a cell with its status, its seconds, and the first
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any
 
@@ -12,6 +13,8 @@ from pellucid.compat.documents.document import Document
 from pellucid.compat.documents.runner import CellResult, Report
 
 WIDTH = 100
+# Colour codes and other characters that take no column of their own.
+UNSEEN = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x1f\x7f]")
 MARKS = {"ok": "ok", "failed": "FAILED", "not run": "not run", "illustration": "shown"}
 
 
@@ -127,6 +130,7 @@ def _padded(text: str, width: int, right: bool = False) -> str:
 
 
 def _shortened(text: str, room: int) -> str:
+    text = UNSEEN.sub("", text)
     if _columns(text) <= room:
         return text
     kept = ""
