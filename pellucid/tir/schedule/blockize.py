@@ -60,6 +60,8 @@ class BlockizePrimitives(ScheduleCore):
             inner = [spots[0].loops_from(self.loop(target))]
             node: Stmt = self.loop(target).loop
         else:
+            if not target:
+                raise Refused("there are no blocks")
             spots, name = [self.block(each) for each in target], self.name_of(target[0])
             inner, node = _below_common_place(spots)
         func = self.tree(name).func
@@ -109,8 +111,6 @@ def _only_block(loop: Spot) -> Spot:
 
 def _below_common_place(spots: Sequence[Spot]) -> tuple[list[list[Spot]], Stmt]:
     """The loops below the closest loop or block around all, and the statement that holds them."""
-    if not spots:
-        raise Refused("there are no blocks")
     place = next(spots[0].above())
     for each in spots[1:]:
         place = place if each.is_below(place) else common_place(place, each)
