@@ -9,7 +9,16 @@ import pytest
 from pellucid import tir
 from pellucid.script import tir as T
 from tests.schedule.harness import refused
-from tests.schedule.programs import blur, conv, elementwise, loops, matmul, matmul_relu, two_stages
+from tests.schedule.programs import (
+    blur,
+    conv,
+    elementwise,
+    loops,
+    matmul,
+    matmul_relu,
+    normalise,
+    two_stages,
+)
 
 
 def test_blockize_of_blocks() -> None:
@@ -22,18 +31,18 @@ def test_blockize_of_blocks() -> None:
         return lambda: sch.blockize(blocks)
 
     refused(two_stages, apart, head + "the block 'B' is inside another block.")
+
+    def some(sch: Any) -> Any:
+        blocks = [sch.get_block("M"), sch.get_block("E")]
+        return lambda: sch.blockize(blocks)
+
     refused(
-        matmul_relu,
-        lambda sch: (lambda d: lambda: sch.blockize([d]))(_moved(sch)),
-        head + "the blocks are not all that is inside 'i'.",
-        expected="C, D",
-        found="C",
+        normalise,
+        some,
+        head + "the blocks are not all that is inside 'root'.",
+        expected="M, E, S, D",
+        found="M, E",
     )
-
-
-def _moved(sch: Any) -> Any:
-    sch.reverse_compute_at("D", loops(sch, "C")[0])
-    return sch.get_block("C")
 
 
 def test_regions_for_every_dimension() -> None:
