@@ -49,6 +49,9 @@ show: Hook[Callable[..., None]] = Hook("show", "pellucid.script.highlight")
 verifier: Hook[Callable[..., None]] = Hook("verifier", "pellucid.relax.analysis.well_formed")
 # specializer(function, values) -> function: PrimFunc.specialize.
 specializer: Hook[Callable[..., Any]] = Hook("specializer", "pellucid.tir.specialize")
+# scalar_power(x, y) and scalar_magnitude(x): `x ** y` and `abs(x)` of scalar expressions.
+scalar_power: Hook[Callable[..., Any]] = Hook("scalar_power", "pellucid.tir.op_math")
+scalar_magnitude: Hook[Callable[..., Any]] = Hook("scalar_magnitude", "pellucid.tir.op_math")
 # evaluator(function_or_module, *arrays) -> arrays: the interpreter.
 evaluator: Hook[Callable[..., Any]] = Hook("evaluator", "pellucid.interp")
 # validator(before, after) -> verdict: for Schedule(validate=...).

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pellucid.ir import hooks
 from pellucid.ir.dtype import DataType
 from pellucid.ir.node import Node, derived, node
 from pellucid.support.errors import InternalError, TypeMismatchError
@@ -74,6 +75,18 @@ class ExprOperators:
     def __rmod__(self, other: Any) -> Any:
         """`other % self`."""
         return operators["floormod"](other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        """`self ** other`: `T.pow` of floats; an integer to a small constant power."""
+        return hooks.scalar_power.get()(self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        """`other ** self`."""
+        return hooks.scalar_power.get()(other, self)
+
+    def __abs__(self) -> Any:
+        """`abs(self)`: the magnitude."""
+        return hooks.scalar_magnitude.get()(self)
 
     def __neg__(self) -> Any:
         """`-self`."""

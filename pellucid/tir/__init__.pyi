@@ -126,6 +126,7 @@ from .op_math import exp10 as exp10
 from .op_math import expm1 as expm1
 from .op_math import fabs as fabs
 from .op_math import floor as floor
+from .op_math import fma as fma
 from .op_math import fmod as fmod
 from .op_math import hypot as hypot
 from .op_math import isfinite as isfinite

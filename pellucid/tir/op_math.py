@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.ir.arithmetic import cast_to, const, convert, ge, match_types, select, sub
+from pellucid.ir import hooks
+from pellucid.ir.arithmetic import cast_to, const, convert, ge, match_types, mul, select, sub
 from pellucid.ir.dtype import BOOL, FLOAT32, INT32, DataType
 from pellucid.ir.op import Op, register_op
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import Call
+from pellucid.ir.scalar import Call, FloatImm, IntImm
 from pellucid.support.errors import TypeMismatchError
 
 Args = tuple[Any, ...]
@@ -260,6 +261,56 @@ def abs(x: Any) -> PrimExpr:
     return operand if operand.dtype.is_uint or operand.dtype.is_bool else fabs(operand)
 
 
+_LARGEST_POWER = 64
+
+
+def scalar_power(x: Any, y: Any) -> PrimExpr:
+    """`x ** y`: a product of `x`s where both are integers and `y` is a constant from 0 to 64, and
+    where `y` is 2; else `pow` of floats, to which an integer beside a float is converted.
+    """
+    base, exponent = convert(x), convert(y)
+    if base.dtype.is_float and isinstance(exponent, IntImm | FloatImm) and exponent.value == 2:
+        return mul(base, base)
+    if base.dtype.is_float or exponent.dtype.is_float:
+        return power(base, exponent)
+    count = exponent.value if isinstance(exponent, IntImm) else -1
+    if not 0 <= count <= _LARGEST_POWER:
+        raise TypeMismatchError(
+            "A power of integers needs a small constant exponent.",
+            expected=f"an exponent from 0 to {_LARGEST_POWER}",
+            found=repr(exponent),
+            cure='compute with floats: T.pow(x, y), or x.astype("float32") ** y',
+        )
+    result: PrimExpr | None = None
+    square = base
+    while count:
+        if count & 1:
+            result = square if result is None else mul(result, square)
+        square = mul(square, square) if count > 1 else square
+        count >>= 1
+    return const(1, base.dtype) if result is None else result
+
+
+def _multiply_add(x: Any, y: Any, z: Any) -> Any:
+    """`x * y + z` in a wider format, rounded once to that of `x`."""
+    kind = np.asarray(x).dtype
+    wide: Any = np.float64 if kind.itemsize < 8 else np.longdouble
+    with np.errstate(all="ignore"):
+        found = np.asarray(x).astype(wide) * np.asarray(y).astype(wide)
+        return np.asarray(found + np.asarray(z).astype(wide)).astype(kind)
+
+
+_FMA = intrinsic("fma", 3, _multiply_add)
+
+
+def fma(x: Any, y: Any, z: Any) -> PrimExpr:
+    """`x * y + z`, rounded once where the processor can."""
+    a, b = match_types(x, y)
+    a, c = match_types(a, z)
+    a, c = as_float(a), as_float(c)
+    return Call(a.dtype, _FMA, (a, cast_to(a.dtype, b), c))
+
+
 def ldexp(x: Any, e: Any) -> PrimExpr:
     """`x * 2**e` for a float `x` and an integer `e`."""
     mantissa = as_float(x)
@@ -298,6 +349,9 @@ def likely(cond: Any) -> PrimExpr:
     return Call(operand.dtype, _LIKELY, (operand,))
 
 
+hooks.scalar_power.fill(scalar_power)
+hooks.scalar_magnitude.fill(abs)
+
 __all__ = [
     "abs",
     "acos",
@@ -320,6 +374,7 @@ __all__ = [
     "expm1",
     "fabs",
     "floor",
+    "fma",
     "fmod",
     "hypot",
     "isfinite",

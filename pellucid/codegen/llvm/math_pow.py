@@ -95,6 +95,12 @@ def _in_pairs(k: Kit, x: Value, y: Value) -> Value:
     return k.scale(value, n, word)
 
 
+@math_function("fma", "xxx")
+def fma(k: Kit, x: Value, y: Value, z: Value) -> Value:
+    """`x * y + z`, with one rounding where the target can."""
+    return k.fma(x, y, z)
+
+
 @math_function("pow", "xx")
 def pow_(k: Kit, x: Value, y: Value) -> Value:
     """x^y with IEEE 754's special cases.

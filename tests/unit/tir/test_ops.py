@@ -12,6 +12,7 @@ import pytest
 from pellucid import tir
 from pellucid.ir.op import Op
 from pellucid.ir.scalar import Call, IntImm, Select
+from pellucid.ir.structural import structural_equal
 from pellucid.support.errors import TypeMismatchError
 from pellucid.tir import op as every_operator
 
@@ -242,3 +243,24 @@ def test_reducers() -> None:
     assert [each.dtype for each in pair] == ["int32", "float32"]
     with pytest.raises(TypeMismatchError, match="max reduces over reduction axes"):
         maximum(X, tir.IterVar((0, 8), "i", tir.IterVar.DataPar))
+
+
+def test_powers_and_magnitudes_by_python_operators() -> None:
+    i = I32
+    assert structural_equal(X**2, X * X)
+    assert structural_equal(X**3, tir.pow(X, 3.0))
+    assert structural_equal(2**X, tir.pow(2.0, X))
+    assert structural_equal(i**X, tir.pow(i, X))
+    assert structural_equal(abs(X), tir.abs(X))
+    assert structural_equal(i**3, i * (i * i))
+    assert (i**0).value == 1
+    assert (i**5).dtype == "int32"
+    with pytest.raises(TypeMismatchError, match="small constant exponent"):
+        i**i
+
+
+def test_fma() -> None:
+    built = tir.fma(X, 2, X)
+    assert (built.op.name, built.dtype, len(built.args)) == ("tir.fma", "float32", 3)
+    a, b, c = (np.float32(each) for each in (1 + 2**-12, 1 - 2**-12, -1))
+    assert meaning("fma")(a, b, c) == np.float32(-(2.0**-24))
