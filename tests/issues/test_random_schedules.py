@@ -179,6 +179,15 @@ def test_repeated_reductions_keep_their_init() -> None:
     refused(programs.layer_norm, decomposed, f"`decompose_reduction` {sentence}")
 
 
+def test_scans_stay_in_order() -> None:
+    refused(
+        programs.scan,
+        lambda sch: lambda: sch.transform_block_layout("B", lambda i, j: (j % 3, i, j // 3)),
+        "`transform_block_layout` cannot be applied: the block 'B' has iteration variables that are "
+        "neither data-parallel nor reductions.",
+    )
+
+
 def test_layouts_of_another_rank_are_schedule_errors() -> None:
     refused(
         programs.elementwise,

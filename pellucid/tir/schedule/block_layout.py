@@ -22,6 +22,7 @@ from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.reindex import Layout, as_index_map
 from pellucid.tir.schedule.rv import BlockRV
+from pellucid.tir.schedule.scope import require_no_order
 from pellucid.tir.schedule.tree import Spot
 from pellucid.tir.stmt import BufferStore, Evaluate, For, ForKind, Stmt
 
@@ -40,7 +41,8 @@ class BlockLayoutPrimitives(ScheduleCore):
 
         for `lambda i: (i // 4, i % 4)`.
 
-        Conditions: the block is all that is in its loops, which are its variables, one loop each;
+        Conditions: the block has only data-parallel and reduction variables; it is all that is in
+        its loops, which are its variables, one loop each; their bounds do not depend on each other;
         the map is bijective; each result depends on variables of one kind.
         """
         spot = self.block(block)
@@ -49,6 +51,7 @@ class BlockLayoutPrimitives(ScheduleCore):
         dtype = str(old.iter_vars[0].var.dtype) if old.iter_vars else "int32"
         layout = self.in_sizes(as_index_map(index_map, len(old.iter_vars), dtype))
         self.note(index_map=layout)
+        require_no_order(spot)
         top = require_trivial_nest(spot)
         domains = {v.var: v.dom for v in old.iter_vars if v.dom is not None}
         analyzer = self.analyzer(name)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from pellucid.arith.analyzer import Analyzer
 from pellucid.ir.arithmetic import const
-from pellucid.ir.scalar import IterVar, Var
+from pellucid.ir.scalar import Var
 from pellucid.ir.visitor import uses_var
 from pellucid.tir.schedule.core import ScheduleCore
 from pellucid.tir.schedule.cover import outside_analyzer
@@ -16,7 +16,7 @@ from pellucid.tir.schedule.independence import require_finished, require_same_it
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import BlockRV, LoopRV
-from pellucid.tir.schedule.scope import is_affine, iter_types
+from pellucid.tir.schedule.scope import is_affine, require_no_order
 from pellucid.tir.schedule.split_fuse import require_directly_inside
 from pellucid.tir.schedule.tree import Spot
 from pellucid.tir.stmt import For, ForKind
@@ -61,12 +61,7 @@ class ReorderPrimitives(ScheduleCore):
         blocks = chain[-1].blocks()
         known = outside_analyzer(analyzer, chain[0])
         for each in blocks:
-            if iter_types(each.block) - {IterVar.DataPar, IterVar.CommReduce}:
-                raise Refused(
-                    f"the block {each.name!r} has iteration variables that are neither "
-                    "data-parallel nor reductions",
-                    each,
-                )
+            require_no_order(each)
             if not is_affine(each, chain[0], known):
                 raise Refused(
                     f"the bindings of the block {each.name!r} are not affine in the loops to be "

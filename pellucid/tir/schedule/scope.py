@@ -169,6 +169,16 @@ def require_reduction(spot: Spot) -> None:
         raise Refused(f"the block {spot.name!r} is no reduction block: {reason}", spot)
 
 
+def require_no_order(spot: Spot) -> None:
+    """Refuse a block whose instances have to run in their order."""
+    if iter_types(spot.block) - {IterVar.DataPar, IterVar.CommReduce}:
+        raise Refused(
+            f"the block {spot.name!r} has iteration variables that are neither data-parallel nor "
+            "reductions",
+            spot,
+        )
+
+
 def require_no_repetition(spot: Spot, loops: Iterable[Spot]) -> None:
     """Refuse loops that repeat a reduction: without its init it would add up more each time."""
     for each in loops:
