@@ -183,8 +183,8 @@ def test_scans_stay_in_order() -> None:
     refused(
         programs.scan,
         lambda sch: lambda: sch.transform_block_layout("B", lambda i, j: (j % 3, i, j // 3)),
-        "`transform_block_layout` cannot be applied: the block 'B' has iteration variables that are "
-        "neither data-parallel nor reductions.",
+        "`transform_block_layout` cannot be applied: the block 'B' has iteration variables that "
+        "are neither data-parallel nor reductions.",
     )
 
 
