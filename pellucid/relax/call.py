@@ -26,6 +26,7 @@ from pellucid.relax.expr import (
     Call,
     Expr,
     ExternFunc,
+    Function,
     ShapeExpr,
     StringImm,
     Tuple,
@@ -395,6 +396,22 @@ def _validate_args(call: Call, module: IRModule | None) -> None:
     _validate_parts(call, 2, 2)
 
 
+def _validate_make_closure(call: Call, module: IRModule | None) -> None:
+    _validate_parts(call, 2, 2)
+    callee = call.args[0]
+    if module is None or not isinstance(callee, GlobalVar) or callee not in module:
+        return
+    function = module[callee]
+    if not isinstance(function, Function):
+        raise _ill(
+            call,
+            f"A closure is made of {callee.name_hint!r}, which is no graph function.",
+            expected="an R.function",
+            found=f"a {type(function).__name__}",
+            cure="call a loop function with R.call_tir(cls.f, ...)",
+        )
+
+
 def _record(
     name: str,
     pure: bool,
@@ -418,7 +435,7 @@ CALL_TIR_INPLACE = _record(
 )
 CALL_DPS_PACKED = _record("relax.call_dps_packed", True, _declared, _validate_dps, _inline_args)
 CALL_PURE_PACKED = _record("relax.call_pure_packed", True, _declared, _validate_callee)
-MAKE_CLOSURE = _record("relax.make_closure", True, _closure, _validate_args, _inline_args)
+MAKE_CLOSURE = _record("relax.make_closure", True, _closure, _validate_make_closure, _inline_args)
 INVOKE_CLOSURE = _record("relax.invoke_closure", False, _declared, _validate_args, _inline_args)
 INVOKE_PURE_CLOSURE = _record(
     "relax.invoke_pure_closure", True, _declared, _validate_args, _inline_args

@@ -9,7 +9,7 @@ from pellucid import interp, relax
 from pellucid.script import ir as I
 from pellucid.script import relax as R
 from pellucid.script import tir as T
-from pellucid.support.errors import InterpreterError, TypeMismatchError
+from pellucid.support.errors import InterpreterError, TypeMismatchError, WellFormedError
 
 
 @I.ir_module
@@ -25,7 +25,7 @@ def test_shapes_that_do_not_broadcast_are_an_error_of_the_interpreter() -> None:
         interp.run(Adding, np.ones(4, "float32"), np.ones(3, "float32"))
 
 
-@I.ir_module
+@I.ir_module(check_well_formed=False)
 class Closing:
     @T.prim_func
     def loop(A: T.Buffer((4,), "float32")):
@@ -38,6 +38,8 @@ class Closing:
 
 
 def test_a_closure_of_a_loop_function() -> None:
+    with pytest.raises(WellFormedError, match="'loop', which is no graph function"):
+        relax.analysis.assert_well_formed(Closing)
     with pytest.raises(TypeMismatchError) as caught:
         relax.build(Closing, target="llvm")
     assert caught.value.message == "A closure is made of a graph function of the module."
