@@ -113,7 +113,8 @@ def to_json(value: Any, names: Names) -> Any:
         return {"name": names[value]}
     if isinstance(value, IndexMap):
         inverse = value.inverse_index_map
-        dtype = str(value.initial_indices[0].dtype) if value.initial_indices else "int64"
+        indices = (*value.initial_indices, *value.final_indices)
+        dtype = str(indices[0].dtype) if indices else "int64"
         return {
             "map": map_text(value),
             "dtype": dtype,
