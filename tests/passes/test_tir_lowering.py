@@ -8,7 +8,7 @@ from pellucid.driver.pipeline import lowering
 from pellucid.ir.module import IRModule
 from pellucid.ir.structural import assert_structural_equal, structural_equal
 from pellucid.script import tir as T
-from pellucid.support.errors import PassError
+from pellucid.support.errors import PassError, UnsupportedError
 from pellucid.tir import transform
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.transform.check_indices import verify_checked
@@ -509,3 +509,38 @@ def test_vectors_in_views_stay_ramps_and_their_buffers_small():
             B_1[T.Ramp(i * 16, 1, 16)] = tmp_1[T.Ramp(0, 1, 16)]
 
     check(before, after, *lowering().passes)
+
+
+def test_the_pointer_of_a_view_with_gaps_is_refused():
+    @T.prim_func
+    def func(A: T.Buffer((8, 8), "float32")):
+        for i, j in T.grid(2, 2):
+            with T.block("b"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                T.reads()
+                T.writes(A[vi * 4 : vi * 4 + 4, vj * 4 : vj * 4 + 4])
+                W = T.match_buffer(A[vi * 4 : vi * 4 + 4, vj * 4 : vj * 4 + 4], (4, 4))
+                T.evaluate(T.call_extern("void", "fill", W.data))
+
+    with pytest.raises(UnsupportedError) as caught:
+        apply(func, *lowering().passes)
+    assert caught.value.message == (
+        "The pointer of the view 'W' is handed out, and the rows of its region do not follow "
+        "each other."
+    )
+
+
+def test_the_pointer_of_a_view_of_whole_rows_is_handed_out():
+    @T.prim_func
+    def func(a: T.handle):
+        n = T.int64()
+        A = T.match_buffer(a, (8, 4, n))
+        for i in range(8):
+            with T.block("b"):
+                vi = T.axis.spatial(8, i)
+                T.reads()
+                T.writes(A[vi, 0:4, 0:n])
+                W = T.match_buffer(A[vi, 0:4, 0:n], (4, n))
+                T.evaluate(T.call_extern("void", "fill", W.data))
+
+    assert "T.call_extern" in apply(func, *lowering().passes).script()

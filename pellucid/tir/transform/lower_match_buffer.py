@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.ir.arithmetic import add, mul
+from pellucid.ir.arithmetic import add, const, match_types, mul
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, Range, Var
+from pellucid.ir.structural import structural_equal
 from pellucid.ir.transform import Pass
 from pellucid.support.errors import PassError, UnsupportedError
 from pellucid.tir.block import Block
@@ -31,6 +32,8 @@ class _LowerMatch(Folder):
         super().__init__()
         # view → (source buffer, offsets of the view's dimensions and of those that it drops)
         self.views: dict[Buffer, tuple[Buffer, list[PrimExpr]]] = {}
+        # pointer of a view that says it is compact, and is not → what it views
+        self.scattered: dict[Var, BufferRegion] = {}
 
     def visit_block_(self, block: Any) -> Any:
         """Bind the views, then rewrite what uses them."""
@@ -55,6 +58,8 @@ class _LowerMatch(Folder):
             raise PassError(f"The view {view.name!r} has more dimensions than its region.")
         lows = [each.min for each in source.region]
         self.views[view] = (source.buffer, lows)
+        if not view.strides and not _is_compact(source):
+            self.scattered[view.data] = source
         # A view with an offset of its own counts from the source's pointer, another from its start.
         whole = isinstance(view.elem_offset, Var)
         self.replaced[view.data] = (
@@ -74,6 +79,21 @@ class _LowerMatch(Folder):
         """A free variable of the view gets its value; what is no variable holds already."""
         if isinstance(place, Var) and place not in self.replaced:
             self.replaced[place] = value
+
+    def visit_call_(self, node: Any) -> Any:
+        """A pointer of a view for someone who does not know how its rows lie."""
+        for arg in node.args:
+            region = self.scattered.get(arg) if isinstance(arg, Var) else None
+            if region is not None:
+                raise UnsupportedError(
+                    f"The pointer of the view {arg.name!r} is handed out, and the rows of its "
+                    "region do not follow each other.",
+                    expected="a view with strides that take those of the region",
+                    found=repr(region),
+                    cure="s = T.int32(); T.match_buffer(region, shape, strides=[s, 1], "
+                    "offset_factor=1), and pass the stride along",
+                )
+        return super().visit_call_(node)
 
     def visit_region(self, region: BufferRegion) -> BufferRegion:
         """The region in terms of real buffers."""
@@ -112,6 +132,22 @@ class _LowerMatch(Folder):
         for low, each in zip(lows[drop:], node.region, strict=True):
             ranges.append(each.replace(min=low))
         return BufferRegion(source, ranges, span=node.span)
+
+
+def _is_compact(region: BufferRegion) -> bool:
+    """Whether the elements of a region follow each other without gaps, as far as can be seen."""
+    step: PrimExpr = const(1, "int32")
+    for each, stride in zip(
+        reversed(region.region), reversed(strides_of(region.buffer)), strict=True
+    ):
+        extent = each.extent
+        if isinstance(extent, IntImm) and extent.value == 1:
+            continue
+        a, b = match_types(stride, step)
+        if not structural_equal(a, b):
+            return False
+        step = mul(*match_types(extent, step))
+    return True
 
 
 def _unit(low: PrimExpr) -> Range:
