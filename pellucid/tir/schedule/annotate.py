@@ -28,6 +28,10 @@ class AnnotationPrimitives(ScheduleCore):
 
             for i in range(8):       →    for i in T.serial(8, annotations={"pragma_unroll": 4}):
 
+            >>> sch = Schedule(elementwise)
+            >>> i, j = sch.get_loops("B")
+            >>> sch.annotate(i, "note", 4)
+
         Conditions: the key is not set to another value.
         """
         spot = self.spot(block_or_loop)
@@ -60,6 +64,10 @@ class AnnotationPrimitives(ScheduleCore):
     @primitive
     def unannotate(self, block_or_loop: BlockRV | LoopRV | str, ann_key: str) -> None:
         """Remove the annotation `ann_key` of a block or loop.
+
+            >>> sch = Schedule(elementwise)
+            >>> sch.annotate("B", "note", 4)
+            >>> sch.unannotate("B", "note")
 
         Conditions: the key is set.
         """

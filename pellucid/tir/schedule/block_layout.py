@@ -41,6 +41,9 @@ class BlockLayoutPrimitives(ScheduleCore):
 
         for `lambda i: (i // 4, i % 4)`.
 
+            >>> sch = Schedule(elementwise)
+            >>> sch.transform_block_layout("B", lambda i, j: (i * 8 + j,))
+
         Conditions: the block has only data-parallel and reduction variables; it is all that is in
         its loops, which are its variables, one loop each; their bounds do not depend on each other;
         the map is bijective; each result depends on variables of one kind.

@@ -51,6 +51,10 @@ class BlockizePrimitives(ScheduleCore):
         outside, its init goes to the outer block. Blocks that are given as a list must be all that
         is in the closest loop around them. Gives the outer block.
 
+            >>> sch = Schedule(matmul)
+            >>> i, j, k = sch.get_loops("C")
+            >>> rows = sch.blockize(j)
+
         Conditions: exactly one block is below a loop that is given; the bindings are affine and can
         be divided between outer and inner loops; bounds of inner loops do not depend on outer ones;
         several blocks divide their variables at the same outer loops.

@@ -38,6 +38,9 @@ class BufferAccessPrimitives(ScheduleCore):
         buffer, an index or a pair (begin, end). Later steps keep this region; it has to hold all
         that the block touches, which is not checked.
 
+            >>> sch = Schedule(gather)
+            >>> sch.annotate_buffer_access("B", 0, "read", lambda i, j: ((0, 5), j))
+
         Conditions: `buf_type` is "read" or "write"; the block has a buffer at this position; there
         is one range for each dimension.
         """
@@ -76,6 +79,9 @@ class BufferAccessPrimitives(ScheduleCore):
         """Leave regions out of what a block says it reads or writes.
 
         Dependencies over these buffers are not seen any more: hence the name.
+
+            >>> sch = Schedule(elementwise)
+            >>> sch.unsafe_hide_buffer_access("B", "read", [0])
 
         Conditions: `buf_type` is "read" or "write"; the block has buffers at these positions.
         """

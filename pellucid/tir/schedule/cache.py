@@ -62,6 +62,9 @@ class CachePrimitives(ScheduleCore):
         large as what is read, or as the buffer when it is made inside a loop. Gives the block that
         copies.
 
+            >>> sch = Schedule(matmul)
+            >>> copy = sch.cache_read("C", "A", "local")
+
         Conditions: the scope exists; the block reads such a buffer, at most one block of the scope
         writes it, before all consumers; the scope is a stage pipeline; the consumers do not use the
         buffer through pointers or views.
@@ -190,6 +193,9 @@ class CachePrimitives(ScheduleCore):
         `consumer_blocks` read the copy in `storage_scope`; all others still read the buffer. The
         result is copied after the block, in the closest loop around it and all who read the buffer.
         Gives the block that copies.
+
+            >>> sch = Schedule(matmul)
+            >>> copy = sch.cache_write("C", "C", "local")
 
         Conditions: the scope exists; the block writes such a buffer, does not read it, and is the
         only one in its scope that writes it; what it writes is known exactly; the scope is a stage

@@ -53,6 +53,9 @@ class MoreCachePrimitives(ScheduleCore):
 
         Gives the block that copies in and the one that copies out.
 
+            >>> sch = Schedule(in_place)
+            >>> copy_in, copy_out = sch.cache_inplace("A", "A", "local")
+
         Conditions: the scope exists; the block reads such a buffer and writes it too, as the only
         block of its scope that touches it; what it writes is known exactly; it does not use the
         buffer through pointers or views.
@@ -105,6 +108,9 @@ class MoreCachePrimitives(ScheduleCore):
         Indices are cached that are no variable and no constant, depend on the block's variables
         only, and occur more than `cse_thresh` times. Gives the blocks that compute them, one for
         each index.
+
+            >>> sch = Schedule(digits)
+            >>> indices = sch.cache_index("C", "global")
 
         Conditions: the scope exists; the block runs all instances of its domain; there is such an
         index.

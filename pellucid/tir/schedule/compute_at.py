@@ -63,6 +63,10 @@ class ComputeAtPrimitives(InlinePrimitives):
         position in the body of the loop: -1 the last that is possible, just before the first
         consumer, -2 the first one.
 
+            >>> sch = Schedule(chain)
+            >>> i, j = sch.get_loops("C")
+            >>> sch.compute_at("B", i)
+
         Conditions: block and loop are in one scope, and the loop is not around the block; the scope
         is a stage pipeline; the block is complete or a reduction block, no output block and not the
         only one; all its consumers are below the loop; it runs all instances of its domain; in the
@@ -102,6 +106,10 @@ class ComputeAtPrimitives(InlinePrimitives):
                                                                with T.block("C"): ...
 
         for the loop `i` of B. Otherwise as `compute_at`.
+
+            >>> sch = Schedule(matmul_relu)
+            >>> i, j, k = sch.get_loops("C")
+            >>> sch.reverse_compute_at("D", j)
 
         Conditions: as `compute_at`, with producers in place of consumers, and the block may be an
         output block; the loop and those around it move no reduction variable of a producer; in the

@@ -38,6 +38,10 @@ class DecomposePrimitives(ScheduleCore):
         that move data-parallel variables; their kinds stay. The block is renamed `…_update` and
         now reads what it writes.
 
+            >>> sch = Schedule(matmul)
+            >>> i, j, k = sch.get_loops("C")
+            >>> init = sch.decompose_reduction("C", j)
+
         Conditions: `loop` is around the block within its scope; the block is a reduction block; no
         loop above `loop` moves a reduction variable; those from `loop` inwards do not repeat the
         reduction; a condition of the block that the init has to keep does not mix loops that move

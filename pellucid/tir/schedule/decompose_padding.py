@@ -44,6 +44,10 @@ class DecomposePaddingPrimitives(ScheduleCore):
         The copy loses iterations that only pad: loops from `loop` inwards that are a variable of
         the block become shorter, other conditions become a predicate. Gives the block that fills.
 
+            >>> sch = Schedule(padding)
+            >>> i, j = sch.get_loops("P")
+            >>> fill = sch.decompose_padding("P", i)
+
         Conditions: the block is complete and all that is in `loop`, which is around it; its body is
         one store of `T.if_then_else(condition, value, constant)`.
         """

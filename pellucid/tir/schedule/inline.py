@@ -50,6 +50,9 @@ class InlinePrimitives(ScheduleCore):
             B[vi, vj] = A[vi, vj] * 2.0
             C[vi, vj] = B[vi, vj] + 1.0       →    C[vi, vj] = A[vi, vj] * 2.0 + 1.0
 
+            >>> sch = Schedule(padding)
+            >>> sch.compute_inline("P")
+
         Conditions: the block has no init and writes one buffer, which lives inside the scope; it is
         complete and not the only block; the scope is a stage pipeline; its body is one store, whose
         indices are the iteration variables, each once, or a bijective affine map of them; the
@@ -85,6 +88,9 @@ class InlinePrimitives(ScheduleCore):
 
         The result is the producer: its name, its loops. Where it stores more than the block reads,
         it gets a condition.
+
+            >>> sch = Schedule(chain)
+            >>> sch.reverse_compute_inline("C")
 
         Conditions: the block has no init, a true predicate, is complete, and its body is one store;
         it reads one buffer that the scope produces, at equal indices in all loads, a bijective

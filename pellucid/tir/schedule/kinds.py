@@ -32,6 +32,10 @@ class LoopKindPrimitives(ScheduleCore):
 
             for i in range(128):          →    for i in T.parallel(128):
 
+            >>> sch = Schedule(matmul)
+            >>> i, j, k = sch.get_loops("C")
+            >>> sch.parallel(i)
+
         Conditions: the iterations are independent: the loop moves only data-parallel variables;
         blocks below it that accumulate touch other elements in every iteration, or a buffer that is
         used below this loop alone; what they read of each other was written in the same iteration.
@@ -45,6 +49,10 @@ class LoopKindPrimitives(ScheduleCore):
         """Run the iterations of a loop as lanes of vectors.
 
             for i in range(8):            →    for i in T.vectorized(8):
+
+            >>> sch = Schedule(elementwise)
+            >>> i, j = sch.get_loops("B")
+            >>> sch.vectorize(j)
 
         Conditions: those of `parallel`, and the extent is a constant.
         """
@@ -66,6 +74,10 @@ class LoopKindPrimitives(ScheduleCore):
 
             for i in range(4):            →    for i in T.unroll(4):
 
+            >>> sch = Schedule(matmul)
+            >>> i, j, k = sch.get_loops("C")
+            >>> sch.unroll(k)
+
         Conditions: none.
         """
         self._set_kind(loop, ForKind.UNROLLED)
@@ -75,6 +87,11 @@ class LoopKindPrimitives(ScheduleCore):
         """Run each iteration of a loop on a thread of an axis of the grid.
 
             for i in range(128):          →    for i in T.thread_binding(128, thread="threadIdx.x"):
+
+            >>> sch = Schedule(elementwise)
+            >>> i, j = sch.get_loops("B")
+            >>> sch.bind(i, "blockIdx.x")
+            >>> sch.bind(j, "threadIdx.x")
 
         Conditions: `thread_axis` is blockIdx, threadIdx or vthread with .x, .y or .z; those of
         `parallel`, but an axis of threadIdx may move reduction variables.

@@ -66,6 +66,9 @@ class LayoutPrimitives(ScheduleCore):
         indices) is stored there after the buffer was written; in a parameter that is only read the
         caller is taken to have put it there; without it their contents are undefined.
 
+            >>> sch = Schedule(chain)
+            >>> sch.transform_layout("B", ("write", 0), lambda i, j: (j // 4, i, j % 4))
+
         Conditions: the buffer is a parameter or allocated by a block, compact, and not used through
         its pointer, views or regions handed to calls; the map is injective: digits of the indices
         that cover each (`assume_injective_transform` takes it on trust); a function of padding
@@ -136,6 +139,9 @@ class LayoutPrimitives(ScheduleCore):
         self, block: BlockRV | str, buffer: BufferChoice, axis_separators: Sequence[int]
     ) -> None:
         """Say after which dimensions a buffer is divided into physical axes.
+
+            >>> sch = Schedule(chain)
+            >>> sch.set_axis_separator("B", ("write", 0), [1])
 
         Conditions: the buffer is a parameter or allocated by a block, not used through its pointer
         or views; the separators rise, and lie between 0 and the number of dimensions.

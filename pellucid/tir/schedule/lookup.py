@@ -29,6 +29,9 @@ class LookupPrimitives(ScheduleCore):
         `func_name` may be left out in a module with one loop function, for the entry function or
         `main`, and after `work_on`.
 
+            >>> sch = Schedule(matmul_relu)
+            >>> block = sch.get_block("C", func_name="main")
+
         Conditions: exactly one block of the function has the name.
         """
         function = self._function(func_name)
@@ -94,32 +97,52 @@ class LookupPrimitives(ScheduleCore):
 
     @primitive
     def get_loops(self, block: BlockRV | str) -> list[LoopRV]:
-        """The loops around a block within its scope, from the outside in."""
+        """The loops around a block within its scope, from the outside in.
+
+        >>> sch = Schedule(matmul)
+        >>> i, j, k = sch.get_loops("C")
+        """
         spot = self.block(block)
         name = self.name_of(block)
         return [self.new_loop(name, each.loop.loop_var) for each in spot.loops()]
 
     @primitive
     def get_child_blocks(self, block_or_loop: BlockRV | LoopRV) -> list[BlockRV]:
-        """The blocks directly below a block or loop, in order."""
+        """The blocks directly below a block or loop, in order.
+
+        >>> sch = Schedule(matmul_relu)
+        >>> c, d = sch.get_child_blocks(sch.get_block("root"))
+        """
         spot = self.spot(block_or_loop)
         return self._references(block_or_loop, spot.blocks())
 
     @primitive
     def get_producers(self, block: BlockRV | str) -> list[BlockRV]:
-        """The blocks of the scope that write what this block touches, in order."""
+        """The blocks of the scope that write what this block touches, in order.
+
+        >>> sch = Schedule(matmul_relu)
+        >>> (c,) = sch.get_producers("D")
+        """
         spot = self.block(block)
         return self._references(block, producers_of(spot))
 
     @primitive
     def get_consumers(self, block: BlockRV | str) -> list[BlockRV]:
-        """The blocks of the scope that touch what this block writes, in order."""
+        """The blocks of the scope that touch what this block writes, in order.
+
+        >>> sch = Schedule(matmul_relu)
+        >>> (d,) = sch.get_consumers("C")
+        """
         spot = self.block(block)
         return self._references(block, consumers_of(spot))
 
     @primitive
     def get_output_blocks(self, scope_block: BlockRV | str) -> list[BlockRV]:
-        """The blocks of a scope that write buffers of the outside, in order."""
+        """The blocks of a scope that write buffers of the outside, in order.
+
+        >>> sch = Schedule(matmul_relu)
+        >>> (d,) = sch.get_output_blocks("root")
+        """
         spot = self.block(scope_block)
         found = [each for each in spot.blocks() if is_output(each)]
         return self._references(scope_block, found)

@@ -41,6 +41,10 @@ class MergePartitionPrimitives(ScheduleCore):
             for i, j in T.grid(4, 8):                      with T.block("B"): ...
                 with T.block("B"): ...
 
+            >>> sch = Schedule(chain)
+            >>> (_, j), (_, k) = sch.get_loops("B"), sch.get_loops("C")
+            >>> both = sch.merge(j, k)
+
         Conditions: the nests are neighbours in one sequence, equally deep, with equal extents, all
         starting at 0, with no annotations, no thread bindings and nothing beside their loops; a
         body uses of the earlier ones only what the same iteration wrote there, no sums that the
@@ -107,6 +111,10 @@ class MergePartitionPrimitives(ScheduleCore):
 
         The blocks of the first loop stay the same; those of the others are copies, named after
         their loop. All loops start at 0.
+
+            >>> sch = Schedule(elementwise)
+            >>> i, j = sch.get_loops("B")
+            >>> most, rest = sch.loop_partition(j, [6, None])
 
         Conditions: the loop has neither annotations nor a thread binding, starts at 0, and has a
         constant extent; factors are positive, at most one is open; they add up to the extent.

@@ -45,6 +45,9 @@ class PadEinsumPrimitives(ScheduleCore):
 
         for `[4, 4, 4]`, with copies before and after.
 
+            >>> sch = Schedule(matmul)
+            >>> sch.pad_einsum("C", [4, 4, 4])
+
         Conditions: there is a positive number for each variable; the block is a reduction block
         that is all that is in its loops, which are its variables, with constant extents from 0; it
         adds products of elements to a sum that begins with 0; every index is one of the variables;

@@ -59,6 +59,10 @@ class ReadAtPrimitives(ScheduleCore):
         The copy is one block, with the annotation `auto_copy`, as large as the buffer. Gives this
         block.
 
+            >>> sch = Schedule(matmul)
+            >>> i, j, k = sch.get_loops("C")
+            >>> copy = sch.read_at(i, "C", "A", "shared")
+
         Conditions: the scope exists; the block is below the loop and reads such a buffer; no block
         below the loop writes it; what is read has the same extent in all iterations and stays
         inside the buffer; no use through pointers or views.
@@ -72,6 +76,10 @@ class ReadAtPrimitives(ScheduleCore):
         """At the end of each iteration of a loop, copy what its blocks wrote into a buffer.
 
         Otherwise as `read_at`.
+
+            >>> sch = Schedule(matmul)
+            >>> i, j, k = sch.get_loops("C")
+            >>> copy = sch.write_at(i, "C", "C", "shared")
 
         Conditions: the scope exists; the block is below the loop and is the only one below it that
         touches such a buffer, apart from those that read what it wrote in the same iteration; what

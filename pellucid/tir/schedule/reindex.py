@@ -54,6 +54,9 @@ class ReindexPrimitives(ScheduleCore):
         `buffer` is ("read", position), ("write", position), or a buffer's name. The copy has one
         dimension for each iteration variable that the indices mention. Gives the block that copies.
 
+            >>> sch = Schedule(strided_conv)
+            >>> copy = sch.reindex("C", ("read", 0))
+
         Conditions: all accesses of the block to the buffer are at equal indices, and none is
         through a pointer or a view; a buffer that is read is written by no block of the scope after
         it began to be copied; one that is written is written by this block alone, at indices that
@@ -81,6 +84,9 @@ class ReindexPrimitives(ScheduleCore):
 
         `index_map` takes all iteration variables of the block and gives the indices of the copy.
 
+            >>> sch = Schedule(matmul)
+            >>> copy = sch.reindex_cache_read("C", "A", "local", lambda i, j, k: (k, i))
+
         Conditions: those of `reindex` for a read; the scope exists; the map uses every variable
         that the indices mention, and gives different indices where these differ.
         """
@@ -101,6 +107,9 @@ class ReindexPrimitives(ScheduleCore):
     ) -> BlockRV:
         """As `cache_write` for one block, with a copy that is indexed by a map of the block's
         iteration variables.
+
+            >>> sch = Schedule(matmul)
+            >>> copy = sch.reindex_cache_write("C", "C", "local", lambda i, j, k: (j, i))
 
         Conditions: those of `reindex` for a write, and of `reindex_cache_read` for the map, which
         must not use reduction variables.

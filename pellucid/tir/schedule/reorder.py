@@ -35,6 +35,10 @@ class ReorderPrimitives(ScheduleCore):
         Loops of the nest that are not given keep their positions. With less than two loops nothing
         happens.
 
+            >>> sch = Schedule(matmul)
+            >>> i, j, k = sch.get_loops("C")
+            >>> sch.reorder(k, j, i)
+
         Conditions: no loop is given twice; all are in one nest, with nothing beside them from the
         outermost to the innermost; blocks below have only data-parallel and reduction variables,
         with affine bindings; bounds do not depend on a loop that would come further in; where there
@@ -82,6 +86,9 @@ class ReorderPrimitives(ScheduleCore):
 
         for `new_order=[1, 0]`.
 
+            >>> sch = Schedule(elementwise)
+            >>> sch.reorder_block_iter_var("B", [1, 0])
+
         Conditions: `new_order` has each position once.
         """
         spot = self.block(block)
@@ -108,6 +115,9 @@ class ReorderPrimitives(ScheduleCore):
 
             with T.block("B"):            →    for u in range(1):
                                                    with T.block("B"):
+
+            >>> sch = Schedule(elementwise)
+            >>> u = sch.add_unit_loop("B")
 
         Conditions: a block is not the root block.
         """

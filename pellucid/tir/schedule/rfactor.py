@@ -46,6 +46,11 @@ class RFactorPrimitives(ScheduleCore):
         loop becomes (negative ones count from the end). Gives the block of the partial results; the
         old reference stays with the block that writes the result.
 
+            >>> sch = Schedule(matmul)
+            >>> i, j, k = sch.get_loops("C")
+            >>> outer, inner = sch.split(k, [None, 2])
+            >>> partial = sch.rfactor(inner, factor_axis=-1)
+
         Conditions: one block is below the loop, a reduction block that combines in a known way
         (see `reducers`); the scope is a stage pipeline; the loop is serial, and moves reduction
         variables only; no loop moves both kinds; the block is the first thing in its outermost

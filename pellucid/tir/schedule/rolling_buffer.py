@@ -58,6 +58,11 @@ class RollingBufferPrimitives(ScheduleCore):
         This is for a block that was moved into a loop of its consumers with compute_at, where
         neighbouring iterations need overlapping parts. The scope is no stage pipeline afterwards.
 
+            >>> sch = Schedule(blur)
+            >>> (i,) = sch.get_loops("C")
+            >>> sch.compute_at("B", i)
+            >>> sch.rolling_buffer("B", 0)
+
         Conditions: the block writes such a buffer, as the only one, and is no output block; it is
         complete or a reduction block; the scope is a stage pipeline; all consumers are in a serial
         or unrolled loop around the block that starts at 0; along one dimension the part that one

@@ -26,6 +26,9 @@ class SamplingPrimitives(ScheduleCore):
     def enter_postproc(self) -> None:
         """Mark in the trace where the part begins that adapts a schedule after a search drew it.
 
+            >>> sch = Schedule(elementwise)
+            >>> sch.enter_postproc()
+
         Conditions: none.
         """
 
@@ -36,6 +39,10 @@ class SamplingPrimitives(ScheduleCore):
         """Draw one of the `candidates`, with the given probabilities.
 
         The decision is the position of what was drawn.
+
+            >>> sch = Schedule(elementwise)
+            >>> limit = sch.sample_categorical([16, 64], [0.5, 0.5])
+            >>> sch.annotate("B", "note", limit)
 
         Conditions: there are candidates, one probability for each, not negative, not all 0; a given
         decision is a position.
@@ -73,6 +80,10 @@ class SamplingPrimitives(ScheduleCore):
         the inside out: a factor that does not divide what is left becomes what is left, and so
         does the first one. Of a loop whose extent is no constant nothing is drawn: the factors are
         -1, 1, … 1.
+
+            >>> sch = Schedule(matmul)
+            >>> i, j, k = sch.get_loops("C")
+            >>> loops = sch.split(i, sch.sample_perfect_tile(i, 3))
 
         Conditions: `n` and the limit are positive; a given decision has `n` positive factors.
         """
@@ -120,6 +131,10 @@ class SamplingPrimitives(ScheduleCore):
         Where the factor does not divide the extent, all of the extent goes to the first factor.
         Decisions are repaired as those of `sample_perfect_tile`.
 
+            >>> sch = Schedule(matmul)
+            >>> i, j, k = sch.get_loops("C")
+            >>> loops = sch.split(j, sch.sample_partitioned_tile(j, 3, 1, 4))
+
         Conditions: `n` and the factor are positive; the position is from 0 to `n`; a given decision
         has `n` positive factors.
         """
@@ -150,6 +165,9 @@ class SamplingPrimitives(ScheduleCore):
 
         The decision is the position among the loops around all consumers; -1 stands for inlining,
         -2 for staying where it is. `compute_at` and `reverse_compute_at` understand both.
+
+            >>> sch = Schedule(chain)
+            >>> sch.compute_at("B", sch.sample_compute_location("B"))
 
         Conditions: the block has consumers; a given decision is -2, -1 or the position of a loop.
         """

@@ -71,6 +71,9 @@ class Schedule(
     random arguments (NaN and extreme values among them), or unchecked; a step that changes results
     raises `ValidationError`. A function of the module before and after may stand in its place.
 
+    The examples at the primitives schedule the programs of
+    `pellucid.testing.strategies.schedule_programs`.
+
     A call whose conditions do not hold raises `ScheduleError` and leaves module and history as they
     were.
     """

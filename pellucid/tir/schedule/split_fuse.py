@@ -47,6 +47,10 @@ class SplitFusePrimitives(ScheduleCore):
                     vi = T.axis.spatial(30, i)             vi = T.axis.spatial(30, i_0 * 4 + i_1)
                                                            T.where(i_0 * 4 + i_1 < 30)
 
+            >>> sch = Schedule(matmul)
+            >>> i, j, k = sch.get_loops("C")
+            >>> outer, inner = sch.split(i, [None, 4])
+
         Conditions: the loop has neither annotations nor a thread binding and starts at 0; at most
         one factor is open; factors are positive; their product covers the loop. A parallel loop
         gives a parallel outermost loop, a vectorized one a vectorized innermost loop, an unrolled
@@ -129,6 +133,10 @@ class SplitFusePrimitives(ScheduleCore):
 
         With `preserve_unit_iters=False` a loop of one iteration does not appear in bindings; it
         never does as part of a fused loop.
+
+            >>> sch = Schedule(matmul)
+            >>> i, j, k = sch.get_loops("C")
+            >>> both = sch.fuse(i, j)
 
         Conditions: each loop is the only thing in the one before; no annotations and no thread
         bindings; all start at 0; all are of one kind; an extent does not depend on an outer one of

@@ -34,6 +34,9 @@ class StoragePrimitives(ScheduleCore):
 
         `buffer_index` is the position among the block's writes, or the buffer's name.
 
+            >>> sch = Schedule(chain)
+            >>> sch.set_scope("B", 0, "local")
+
         Conditions: the scope exists; a block allocates the buffer; it is not used through its
         pointer or views.
         """
@@ -61,6 +64,9 @@ class StoragePrimitives(ScheduleCore):
             B[vi] = A[vi] * 2.0        →      B[vi] = T.Cast("float16", A[vi] * 2.0)
 
         This changes results where the new type cannot hold the values: hence its name.
+
+            >>> sch = Schedule(chain)
+            >>> sch.unsafe_set_dtype("B", 0, "float64")
 
         Conditions: the dtype exists; a block allocates the buffer; it is not used through its
         pointer or views.
@@ -104,6 +110,9 @@ class StoragePrimitives(ScheduleCore):
 
         This annotates the block with `buffer_dim_align`, a list of (buffer position, axis, factor,
         offset), one for each dimension.
+
+            >>> sch = Schedule(chain)
+            >>> sch.storage_align("B", 0, axis=-2, factor=16, offset=4)
 
         Conditions: the block writes such a buffer, and a block allocates it; the axis exists
         (negative ones count from the end); the factor is positive; an annotation that is there

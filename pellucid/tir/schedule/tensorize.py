@@ -55,6 +55,11 @@ class TensorizePrimitives(BlockizePrimitives):
         matched to the regions that the block uses; annotations and allocations are taken over. An
         init of the block stays as it is.
 
+            >>> tir.TensorIntrin.register("docs.double8", double8, double8_unrolled, override=True)
+            >>> sch = Schedule(elementwise)
+            >>> i, j = sch.get_loops("B")
+            >>> sch.tensorize(j, "docs.double8")
+
         Conditions: the intrinsic is known; the body of the block is the description's, up to names,
         the position of the regions, and leading dimensions.
         """
