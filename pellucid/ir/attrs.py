@@ -57,10 +57,17 @@ HISTORY_KEYS = frozenset({"tir.is_scheduled"})
 comparison passes over them."""
 
 
-def _without_history(entries: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
-    if not any(key in HISTORY_KEYS for key, _ in entries):
+def _compared(entries: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
+    """What structural comparison sees: no history, and marks as numbers, since programs write
+    `{"Primitive": 1}` and `{"Primitive": True}` for the same.
+    """
+    if not any(key in HISTORY_KEYS or isinstance(value, bool) for key, value in entries):
         return entries
-    return tuple(each for each in entries if each[0] not in HISTORY_KEYS)
+    return tuple(
+        (key, int(value) if isinstance(value, bool) else value)
+        for key, value in entries
+        if key not in HISTORY_KEYS
+    )
 
 
 @node
@@ -70,7 +77,7 @@ class Attrs(Node):
     """
 
     entries: tuple[tuple[str, Any], ...] = child(
-        default=(), converter=_entries, key=_without_history
+        default=(), converter=_entries, key=_compared
     )
 
     def __getitem__(self, key: str) -> Any:
