@@ -30,15 +30,18 @@ SCRIPTS = [
 BAR_COLOUR = (0x3B, 0x6E, 0xA5)
 
 
-def run(*command: object, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run a command in the root of the repository."""
+def run(
+    *command: object, environment: dict[str, str] | None = None, seconds: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in the root of the repository, with more in its environment."""
     return subprocess.run(
         [str(each) for each in command],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
-        **options,  # type: ignore[call-overload]
+        env={**os.environ, **(environment or {})},
+        timeout=seconds,
     )
 
 
@@ -54,13 +57,9 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(outputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built site."""
     folder = tmp_path_factory.mktemp("site")
-    environment = {
-        **os.environ,
-        "PELLUCID_DOCS_OUTPUTS": str(outputs),
-        "NO_MKDOCS_2_WARNING": "1",
-    }
     built = run(
-        sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder, env=environment
+        *(sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder),
+        environment={"PELLUCID_DOCS_OUTPUTS": str(outputs), "NO_MKDOCS_2_WARNING": "1"},
     )
     assert built.returncode == 0, built.stdout + built.stderr
     return folder
@@ -180,7 +179,7 @@ def browse(page: Path, scratch: Path, *options: str) -> subprocess.CompletedProc
         f"--user-data-dir={scratch / 'profile'}",
         *options,
         page.as_uri(),
-        timeout=120,
+        seconds=300,
     )
 
 

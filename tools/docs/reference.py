@@ -15,6 +15,9 @@ import textwrap
 import types
 from typing import Any
 
+from pellucid.ir.node import Node
+from pellucid.support.config import Variable
+
 # Package, and what it is, as a sentence. The order is that of the menu.
 PACKAGES = {
     "pellucid": "What most programs need.",
@@ -63,6 +66,9 @@ def page(package: str) -> str:
             classes.append(class_text(name, value))
         elif callable(value) and not isinstance(value, type):
             functions.append(function_text(name, value, "###"))
+        elif isinstance(value, Variable):
+            default = "" if value.default is None else f"; default `{value.default}`"
+            others.append(f"- `{value.name}`: {value.doc}. It takes {value.takes}{default}.")
         else:
             others.append(f"- `{name}` = `{shortened(repr(value))}`")
     for title, found in (("Classes", classes), ("Functions", functions), ("Others", others)):
@@ -98,10 +104,8 @@ def class_text(name: str, cls: Any) -> str:
     lines.append(prose(inspect.getdoc(cls) or ""))
     for key, value in vars(cls).items():
         plain = value.__func__ if isinstance(value, staticmethod | classmethod) else value
-        generated = not getattr(plain, "__qualname__", cls.__qualname__).startswith(
-            cls.__qualname__
-        )
-        if key.startswith("_") or generated:
+        # Every node has these two, made from its fields.
+        if key.startswith("_") or (key in ("walk", "map") and issubclass(cls, Node)):
             continue
         if isinstance(plain, property):
             lines.append(f"**`{name}.{key}`** {first_sentence(inspect.getdoc(plain) or '')}")
