@@ -131,13 +131,15 @@ PIECES: dict[str, Callable[[_Build], list[rx.Expr]]] = {
 
 
 @st.composite
-def operator_programs(draw: st.DrawFn, piece: str | None = None) -> GraphProgram:
-    """A module that runs, with arguments; with `piece`, one of `PIECES`, it has at least that."""
+def operator_programs(draw: st.DrawFn, piece: str | None = None, longest: int = 3) -> GraphProgram:
+    """A module of up to `longest` pieces that runs, with arguments; with `piece`, one of `PIECES`,
+    it has at least that one.
+    """
     build = _Build(draw)
     matrix = si.TensorStructInfo((SIZE, SIZE), "float32")
     params = [rx.Var(name, matrix) for name in ("x", "w0", "w1")]
     build.values, build.weights = [params[0]], list(params[1:])
-    pieces = draw(st.lists(st.sampled_from(sorted(PIECES)), min_size=1, max_size=3))
+    pieces = draw(st.lists(st.sampled_from(sorted(PIECES)), min_size=1, max_size=longest))
     if piece is not None:
         pieces.insert(draw(st.integers(0, len(pieces))), piece)
     with build.builder.function("main", params, attrs={"num_input": 1}):

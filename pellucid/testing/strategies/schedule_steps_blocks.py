@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from pellucid.ir.scalar import Call
-from pellucid.ir.visitor import pre_order
 from pellucid.testing.strategies.schedule_intrins import intrinsic_for
 from pellucid.testing.strategies.schedule_picks import (
     Picks,
@@ -136,10 +135,6 @@ def _transform_block_layout(picks: Picks) -> None:
     block = picks.block()
     extents = [number(domain(v).extent) for v in picks.spot(block).block.iter_vars]
     picks.step("transform_block_layout", block, picks.layout(extents))
-
-
-def _calls_nothing(spot: Spot) -> bool:
-    return not any(isinstance(each, Call) for each in pre_order(spot.block))
 
 
 BLOCK_STEPS: dict[str, Callable[[Picks], object]] = {

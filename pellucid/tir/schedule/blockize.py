@@ -187,9 +187,9 @@ class _Outer:
         extent = part.extent
         if is_const(extent, 1) and not self.keep_unit:
             return known.simplify(value)
-        for old, known in zip(self.iter_vars, self.values, strict=True):
+        for old, bound in zip(self.iter_vars, self.values, strict=True):
             same_kind = old.iter_type == variable.iter_type
-            if same_kind and structural_equal(known, value) and not is_const(extent, 1):
+            if same_kind and structural_equal(bound, value) and not is_const(extent, 1):
                 return old.var
         if variable.iter_type != IterVar.DataPar and not is_const(extent, 1):
             self.reduces = True

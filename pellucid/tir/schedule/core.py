@@ -204,7 +204,7 @@ class ScheduleCore:
         """
         table: dict[Any, Any] = {}
         sizes = {(each.name, each.dtype): each for each in self._sizes()}
-        own = set(getattr(value, "initial_indices", ()))
+        own: set[Any] = set(getattr(value, "initial_indices", ()))
         for each in pre_order(value):
             if not isinstance(each, Var) or each in own:
                 continue
