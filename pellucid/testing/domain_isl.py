@@ -12,10 +12,9 @@ Needs the package `islpy` (extra `verify`). The work is limited by a number of o
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import (
@@ -81,7 +80,9 @@ def available() -> bool:
 
 def require_same_instances(before: Domains, after: Domains) -> None:
     """Refuse unless both versions run the same instances in a compatible order."""
-    isl = importlib.import_module("islpy")
+    import islpy
+
+    isl = cast("Any", islpy)
     try:
         _Proof(isl, before, after).run()
     except isl.Error as error:
