@@ -14,8 +14,9 @@ from pellucid.arith.analyzer import Analyzer
 from pellucid.ir.arithmetic import const, sub
 from pellucid.ir.node import Map
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import IntImm, Var
+from pellucid.ir.scalar import Var
 from pellucid.ir.visitor import Mutator, pre_order, uses_var
+from pellucid.testing.strategies.schedule_picks import number
 from pellucid.tir.block import Block, BlockRealize
 from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion, decl_buffer, full_region
 from pellucid.tir.function import PrimFunc
@@ -53,9 +54,13 @@ def intrinsic_for(block: Block, rng: random.Random) -> str | None:
 
 def _part(buffer: Buffer, region: BufferRegion | None) -> tuple[Buffer, list[PrimExpr]] | None:
     """A buffer for the part that a region is, and where the part begins."""
-    if region is None or not all(isinstance(each.extent, IntImm) for each in region.region):
+    if region is None:
         return None
-    shape = [const(each.extent.value, "int32") for each in region.region]  # pyright: ignore[reportAttributeAccessIssue]
+    extents = [number(each.extent) for each in region.region]
+    known = [each for each in extents if each is not None]
+    if len(known) != len(extents):
+        return None
+    shape = [const(each, "int32") for each in known]
     return decl_buffer(shape, buffer.dtype, buffer.name), [each.min for each in region.region]
 
 

@@ -209,7 +209,8 @@ class ScheduleRun:
             own = [each for each in changes if each.position == position]
             if not own:
                 continue
-            index: tuple[Any, ...] = tuple(np.indices(args[position].shape))
+            grid: Any = np.indices(args[position].shape)
+            index: tuple[Any, ...] = tuple(grid)
             for each in own:
                 index = _mapped(each.text, index)
             shape = shape_of(new.buffer_map[param].shape, sizes)
