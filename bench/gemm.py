@@ -83,6 +83,7 @@ def measure(size: int, rounds: int) -> dict[str, Any]:
     """The scheduled product, torch and the peak in turn; the figures of one thread."""
     import torch
 
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     meter = PeakMeter()
     tile = tile_for(Target("llvm"))
@@ -104,6 +105,7 @@ def measure(size: int, rounds: int) -> dict[str, Any]:
         for name, run in runs.items():
             rates[name].append(work / timed(run))
         peaks.append(meter.measure(5))
+    torch.set_num_threads(threads)
     exact = a.astype("float64") @ b.astype("float64")
     peak = median(each.flops for each in peaks)
     best = max(peaks, key=lambda each: each.flops)

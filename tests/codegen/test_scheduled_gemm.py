@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from bench.gemm import matmul, schedule_matmul, tile_for
+from bench.gemm import matmul, measure, schedule_matmul, tile_for
 from pellucid.driver.build import build
 from pellucid.target import Target
 from pellucid.testing.peak import ACCUMULATORS, PeakMeter
@@ -75,7 +75,7 @@ def test_the_scheduled_product_is_right(size):
 
 
 def test_masked_sums_stay_in_registers():
-    sch = schedule_matmul(Schedule(matmul(16, 70, 1000)), 4, 2, 16)
+    sch = schedule_matmul(Schedule(matmul(16, 70, 1000)), 8, 2, 16)
     text = build(sch.mod, ZMM).get_source("asm")
     inner = max(loops(text), key=products)
     assert all("%k" in line for line in inner if PRODUCT.search(line))
@@ -95,3 +95,12 @@ def test_the_peak_meter_does_nothing_but_multiply_and_add():
     assert peak.lanes == Target("llvm").lanes(32)
     assert peak.flops > 0
     assert peak.share == pytest.approx(peak.per_clock / peak.nominal)
+
+
+def test_the_benchmark_gives_its_figures():
+    pytest.importorskip("torch")
+    figures = measure(64, 2)
+    assert figures["largest error"] < 1e-3
+    assert figures["share of peak"] > 0
+    assert figures["times torch.mm"] > 0
+    assert {"peak GFLOP/s", "clock GHz", "pellucid GFLOP/s", "torch.mm GFLOP/s"} <= set(figures)

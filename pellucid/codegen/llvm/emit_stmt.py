@@ -37,6 +37,8 @@ STACK_RECURSIVE = 1024
 """As `STACK_TOTAL`, for functions that call themselves."""
 UNROLL_LIMIT = 512
 """Unrolled loops that would make more copies of a body than this are emitted as loops."""
+LARGE_BODY = 8
+"""Loops around so many copies of a statement, or more, are not unrolled by LLVM."""
 UNROLL_LOOPS_LIMIT = 64
 """The same where the body has loops of its own."""
 
@@ -89,7 +91,13 @@ class StmtEmitter(PackedEmitter):
     def serial(self, loop: Any, begin: Value, extent: Value, runs: bool) -> None:
         """A counted loop."""
         end = self.f.add(begin, extent)
-        with self.f.loop(begin, end, at_least_once=runs) as counted, self.region():
+        # A body with many copies in it fills the registers: LLVM need not make more of them.
+        full = _inside(loop.body)[0] >= LARGE_BODY
+        hint = self.module.loop_metadata("llvm.loop.unroll.disable") if full else ""
+        with (
+            self.f.loop(begin, end, at_least_once=runs, metadata=hint) as counted,
+            self.region(),
+        ):
             self.bind_wide(loop.loop_var, counted.index)
             self.know_positive(loop.extent)
             self.run(loop.body)
