@@ -14,7 +14,8 @@ durations: dict[str, float] = {}
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Note how long each law ran."""
     if report.when == "call":
-        durations[report.location[2]] = report.duration
+        name = report.location[2].partition("[")[0]
+        durations[name] = durations.get(name, 0.0) + report.duration
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -129,8 +129,8 @@ def _helpers(kind: str) -> st.SearchStrategy[GraphProgram]:
     return graph_programs(helper=kind)
 
 
-def _pieces(piece: str) -> st.SearchStrategy[GraphProgram]:
-    return operator_programs(piece=piece)
+def _pieces(piece: str, longest: int = 3) -> st.SearchStrategy[GraphProgram]:
+    return operator_programs(piece=piece, longest=longest)
 
 
 CASES: dict[str, Case] = {
@@ -194,7 +194,7 @@ CASES: dict[str, Case] = {
     "CallTIRRewrite, fused": _plain(X.CallTIRRewrite, "RemovePurityChecking, fused"),
     "StaticPlanBlockMemory, fused": _plain(X.StaticPlanBlockMemory, "CallTIRRewrite, fused"),
     "KillAfterLastUse, fused": _plain(
-        X.KillAfterLastUse, "StaticPlanBlockMemory, fused", programs=_pieces("reshaped")
+        X.KillAfterLastUse, "StaticPlanBlockMemory, fused", programs=_pieces("reshaped", 8)
     ),
     # Loop functions with symbolic sizes, fused.
     "DeadCodeElimination, symbolic": _plain(X.DeadCodeElimination, "ConvertToDataflow"),
@@ -203,7 +203,7 @@ CASES: dict[str, Case] = {
     ),
     "FuseOps, symbolic": _plain(X.FuseOps, "AnnotateTIROpPattern, symbolic"),
     "FuseTIR, symbolic": _plain(
-        X.FuseTIR, "FuseOps, symbolic", programs=graph_programs(longest=12)
+        X.FuseTIR, "FuseOps, symbolic", programs=graph_programs(longest=24)
     ),
 }
 NO_PASSES = ("nesting", "publishing")

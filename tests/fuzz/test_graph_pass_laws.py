@@ -11,6 +11,7 @@ from copy import deepcopy
 from typing import Any, cast
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,16 +61,12 @@ def try_pass(name: str, program: GraphProgram, module: IRModule, args: list[Any]
     return after
 
 
-def programs(leaf: str) -> st.SearchStrategy[tuple[str, GraphProgram]]:
-    """A leaf of the tree of cases, and a program for it."""
-    return st.tuples(st.just(leaf), CASES[leaf].programs)
-
-
-@settings(max_examples=330)
-@given(st.sampled_from(LEAVES).flatmap(programs))
-def test_passes_keep_the_results(drawn: tuple[str, GraphProgram]) -> None:
+@pytest.mark.parametrize("leaf", LEAVES)
+@settings(max_examples=15)
+@given(data=st.data())
+def test_passes_keep_the_results(leaf: str, data: st.DataObject) -> None:
     register_library()
-    leaf, program = drawn
+    program: GraphProgram = data.draw(CASES[leaf].programs)
     module, args = program.module, list(program.args)
     features: set[str] = set()
     for name in chain(leaf):
@@ -77,6 +74,10 @@ def test_passes_keep_the_results(drawn: tuple[str, GraphProgram]) -> None:
         module = try_pass(name, program, module, args)
         features |= {name} if module is not before else set()
     changing.note(features)
+
+
+# A long run's number of programs is that of all leaves together.
+test_passes_keep_the_results.law_share = len(LEAVES)  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def test_every_pass_is_tried() -> None:

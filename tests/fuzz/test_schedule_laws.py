@@ -7,10 +7,6 @@ module.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from itertools import count
-
 import pytest
 
 import pellucid
@@ -18,7 +14,7 @@ from pellucid.ir.module import IRModule
 from pellucid.support.errors import PellucidError
 from pellucid.testing.strategies.schedule_cases import schedule_cases
 from pellucid.testing.strategies.schedule_runs import LawBroken, ScheduleRun
-from pellucid.testing.strategies.schedules import STRATEGIES, primitives, random_schedule
+from pellucid.testing.strategies.schedules import STRATEGIES, primitives, random_schedule, seeds
 from tests.fuzz.coverage import Coverage
 
 SEQUENCES = 312
@@ -40,18 +36,6 @@ def found(text: str) -> None:
     """Note a finding; shown at once, since a long run goes on (with `-s`)."""
     schedules.findings.append(text)
     print(text, flush=True)
-
-
-def seeds(config: pytest.Config) -> Iterator[int]:
-    """As many seeds as `make test` tries, or as there is time for."""
-    minutes = config.getoption("--law-minutes")
-    first = config.getoption("--law-seed") or 0
-    end = None if minutes is None else time.monotonic() + 60 * minutes
-    for seed in count(first):
-        done = seed - first >= SEQUENCES if end is None else time.monotonic() > end
-        if done:
-            return
-        yield seed
 
 
 def checked(seed: int, rare: bool) -> ScheduleRun | None:
@@ -101,8 +85,9 @@ def compare_native(runs: list[ScheduleRun]) -> None:
 
 def test_random_schedules_keep_the_laws(request: pytest.FixtureRequest) -> None:
     batch: list[ScheduleRun] = []
-    long = request.config.getoption("--law-minutes") is not None
-    for seed in seeds(request.config):
+    minutes = request.config.getoption("--law-minutes")
+    long = minutes is not None
+    for seed in seeds(request.config.getoption("--law-seed") or 0, minutes, SEQUENCES):
         run = checked(seed, long)
         if run is not None:
             batch.append(run)

@@ -14,7 +14,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -209,8 +209,7 @@ class ScheduleRun:
             own = [each for each in changes if each.position == position]
             if not own:
                 continue
-            grid: Any = np.indices(args[position].shape)
-            index: tuple[Any, ...] = tuple(grid)
+            index: tuple[Any, ...] = tuple(cast("Any", np.indices(args[position].shape)))
             for each in own:
                 index = _mapped(each.text, index)
             shape = shape_of(new.buffer_map[param].shape, sizes)

@@ -7,9 +7,11 @@ the time. `unfit` names primitives that a case cannot take, so that rare ones ge
 
 from __future__ import annotations
 
+import itertools
 import random
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from pellucid.testing.strategies.schedule_cases import schedule_cases
 from pellucid.testing.strategies.schedule_picks import Picks
@@ -69,6 +71,15 @@ def random_schedule(
         if rng.random() < 0.05:
             run.continue_on_a_copy()
     return run
+
+
+def seeds(first: int, minutes: float | None, sequences: int) -> Iterator[int]:
+    """As many seeds as there is time for, or a number of them."""
+    end = None if minutes is None else time.monotonic() + 60 * minutes
+    for seed in itertools.count(first):
+        if seed - first >= sequences if end is None else time.monotonic() > end:
+            return
+        yield seed
 
 
 def take(picks: Picks, kind: str) -> bool:
