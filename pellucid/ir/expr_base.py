@@ -91,6 +91,18 @@ class GraphOperators:
         """`-self`, element by element."""
         return graph_operators["negative"](self)
 
+    def __abs__(self) -> Any:
+        """`abs(self)`, element by element."""
+        return graph_operators["magnitude"](self)
+
+    def __matmul__(self, other: Any) -> Any:
+        """`self @ other`: the product of matrices."""
+        return graph_operators["product"](self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        """`other @ self`."""
+        return graph_operators["product"](other, self)
+
     def __getitem__(self, index: Any) -> Any:
         """A field of a tuple, or a part of a tensor."""
         return graph_operators["getitem"](self, index)

@@ -23,6 +23,7 @@ from pellucid.relax.struct_info import (
     StructInfo,
     TensorStructInfo,
     TupleStructInfo,
+    is_base_of_hook,
 )
 
 
@@ -175,6 +176,9 @@ def struct_info_base_check(
 def is_base_of(base: StructInfo, derived: StructInfo) -> bool:
     """Whether every value of `derived` is certainly a value of `base`."""
     return struct_info_base_check(base, derived) is PASS
+
+
+is_base_of_hook.fill(is_base_of)
 
 
 def struct_info_lca(a: StructInfo, b: StructInfo) -> StructInfo:

@@ -72,6 +72,12 @@ class DataflowBlockRewrite:
 
     def add(self, expr: Expr, name: str | None = None, is_dfvar: bool = False) -> Var:
         """Bind `expr` to a new variable, which is known outside the block unless `is_dfvar`."""
+        if not isinstance(expr, Expr):
+            raise PassError(
+                "A binding is added of a graph expression.",
+                expected='add(expr, name="lv")',
+                found=f"{type(expr).__name__}: {expr!r:.60}",
+            )
         value = self._builder.normalize(expr)
         kind = DataflowVar if is_dfvar else Var
         hint = name or ("lv" if is_dfvar else "gv")

@@ -287,6 +287,16 @@ class BlockBuilder:
         self.emit_normalized(VarBinding(var, value))
         return var
 
+    def bind_argument(self, expr: Expr, value: Expr) -> Var:
+        """As `bind`, of `value`, the normal form of an argument `expr`."""
+        var = self.bind(value)
+        self._context.open[-1].arguments[expr] = var
+        return var
+
+    def bound_argument(self, expr: Expr) -> Var | None:
+        """The variable that the open block has for an argument, if it has."""
+        return self._context.open[-1].arguments.get(expr) if self._context.open else None
+
     def _new_var(self, kind: type[Var], name_hint: str, info: StructInfo | None) -> Var:
         default = "lv" if kind is DataflowVar else "gv"
         # A variable named `_` is for a value that nobody looks at.

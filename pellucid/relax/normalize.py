@@ -81,6 +81,14 @@ class Building(Protocol):
         """Bind a normal expression to a new variable in the open block."""
         ...
 
+    def bind_argument(self, expr: Expr, value: Expr) -> Var:
+        """As `bind`, of `value`, the normal form of an argument `expr`."""
+        ...
+
+    def bound_argument(self, expr: Expr) -> Var | None:
+        """The variable that the open block has for an argument, if it has."""
+        ...
+
     def emit_normalized(self, binding: Binding) -> None:
         """Add a binding to the open block."""
         ...
@@ -126,13 +134,18 @@ class Normalizer:
         return rule(expr)
 
     def argument(self, expr: Expr) -> Expr:
-        """The normal form of `expr` as an argument: a leaf, or a tuple of leaves."""
+        """The normal form of `expr` as an argument: a leaf, or a tuple of leaves. One that stands
+        in several places of a block is bound, and so computed, once.
+        """
         if is_leaf(expr):
             return self._leaf(expr)
+        bound = self.builder.bound_argument(expr)
+        if bound is not None:
+            return bound
         value = self.normalize(expr)
         if is_leaf(value) or isinstance(value, Tuple):
             return value
-        return self.builder.bind(value)
+        return self.builder.bind_argument(expr, value)
 
     def info_of(self, expr: Expr) -> StructInfo | None:
         """The struct info of a normal expression; a function of the module has its signature."""

@@ -8,11 +8,12 @@ operand's dtype.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from pellucid.ir.expr_base import RelaxExpr, graph_operators
-from pellucid.ir.op import find_op
-from pellucid.relax.struct_info import TensorStructInfo, TupleStructInfo
+from pellucid.ir.op import Op, find_op
+from pellucid.relax.struct_info import StructInfo, TensorStructInfo, TupleStructInfo
 from pellucid.support.errors import TypeMismatchError, UnsupportedError
 
 # Python's name of an operator → (the record's name, the sign for messages).
@@ -42,6 +43,21 @@ def _record(name: str, spelling: str) -> Any:
     return op
 
 
+def known_info(value: Any) -> StructInfo | None:
+    """What is known of a graph value, also of a call of an operator that is not normalised yet."""
+    if value.struct_info_ is not None:
+        return value.struct_info_
+    op = getattr(value, "op", None)
+    rule = op.get_attr("FInferStructInfo") if isinstance(op, Op) else None
+    if rule is None:
+        return None
+    args = [
+        each if each.struct_info_ is not None else each.replace(struct_info_=known_info(each))
+        for each in value.args
+    ]
+    return rule(value.replace(args=args), None)
+
+
 def install(
     call: Callable[..., Any], item: Callable[[Any, int], Any], constant: Callable[..., Any]
 ) -> None:
@@ -50,7 +66,7 @@ def install(
     def operand(value: Any, other: Any) -> Any:
         if isinstance(value, RelaxExpr):
             return value
-        info = other.struct_info_
+        info = known_info(other)
         dtype = info.dtype if isinstance(info, TensorStructInfo) and info.dtype != "" else None
         return constant(value, dtype)
 
@@ -59,14 +75,18 @@ def install(
         op = _record(op_name, f"`a {sign} b`")
         return call(op, [operand(a, b), operand(b, a)])
 
-    def negative(a: Any) -> Any:
-        return call(_record("relax.negative", "`-a`"), [a])
+    def unary(name: str, spelling: str, a: Any) -> Any:
+        return call(_record(name, spelling), [a])
+
+    def product(a: Any, b: Any) -> Any:
+        matmul = _record("relax.matmul", "`a @ b`")
+        return call(matmul, [operand(a, b), operand(b, a)], {"out_dtype": None})
 
     def astype(a: Any, dtype: str) -> Any:
         return call(_record("relax.astype", "`a.astype(dtype)`"), [a], {"dtype": str(dtype)})
 
     def getitem(value: Any, index: Any) -> Any:
-        info = value.struct_info_
+        info = known_info(value)
         if isinstance(info, TensorStructInfo):
             return _slice(value, index)
         if not isinstance(index, int) or isinstance(index, bool):
@@ -79,7 +99,7 @@ def install(
         return item(value, index + count if index < 0 else index)
 
     def iterate(value: Any) -> Iterator[Any]:
-        info = value.struct_info_
+        info = known_info(value)
         if not isinstance(info, TupleStructInfo):
             raise TypeMismatchError(
                 "Only a tuple can be unpacked.",
@@ -89,7 +109,13 @@ def install(
         return iter([item(value, index) for index in range(len(info.fields))])
 
     graph_operators.update(
-        binary=binary, negative=negative, astype=astype, getitem=getitem, iterate=iterate
+        binary=binary,
+        negative=partial(unary, "relax.negative", "`-a`"),
+        magnitude=partial(unary, "relax.abs", "`abs(a)`"),
+        product=product,
+        astype=astype,
+        getitem=getitem,
+        iterate=iterate,
     )
 
 

@@ -67,6 +67,8 @@ class OpenBlock:
 
     is_dataflow: bool
     bindings: list[Binding] = field(default_factory=list[Binding])
+    # Arguments that were no leaves, and the variables that they were bound to.
+    arguments: dict[Any, Any] = field(default_factory=dict[Any, Any])
 
     def close(self) -> BindingBlock:
         """The finished block."""

@@ -13,6 +13,7 @@ from typing import Any, cast
 from pellucid.ir.arithmetic import cast_to
 from pellucid.ir.dtype import UNKNOWN, DataType
 from pellucid.ir.expr_base import RelaxExpr
+from pellucid.ir.hooks import Hook
 from pellucid.ir.node import Node, binder, child, data, node
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, as_expr
@@ -26,6 +27,14 @@ class StructInfo(Node):
     def same_as(self, other: object) -> bool:
         """Whether `other` is this very object."""
         return self is other
+
+    def is_base_of(self, derived: StructInfo) -> bool:
+        """Whether every value that `derived` describes is certainly described by this one."""
+        return is_base_of_hook.get()(self, derived)
+
+
+# Filled by `relax.base_check`.
+is_base_of_hook: Hook[Callable[..., bool]] = Hook("is_base_of", "pellucid.relax.base_check")
 
 
 @node

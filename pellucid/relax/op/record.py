@@ -38,6 +38,7 @@ from pellucid.relax.expr import (
 from pellucid.relax.expr import Tuple as TupleExpr
 from pellucid.relax.op.inference import Inference
 from pellucid.relax.op.samples import Sample
+from pellucid.relax.operators import known_info as info_of
 from pellucid.relax.struct_info import (
     PrimStructInfo,
     ShapeStructInfo,
@@ -250,20 +251,6 @@ def _dtype_for_numbers(params: Sequence[Param], values: Mapping[str, Any]) -> st
                     return str(info.dtype)
                 found = "bool"
     return found
-
-
-def info_of(value: Expr) -> StructInfo | None:
-    """What is known of a graph value, also of a call that is not normalised yet."""
-    if value.struct_info_ is not None or not isinstance(value, Call):
-        return value.struct_info_
-    rule = value.op.get_attr("FInferStructInfo") if isinstance(value.op, Op) else None
-    if rule is None:
-        return None
-    args = [
-        each if each.struct_info_ is not None else each.replace(struct_info_=info_of(each))
-        for each in value.args
-    ]
-    return rule(value.replace(args=args), None)
 
 
 def _as_tensor(value: Any, dtype: str | None) -> Expr:
