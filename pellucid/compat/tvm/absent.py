@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import MutableSequence
 from typing import Any, NoReturn
 
 from pellucid.support.errors import UnsupportedError
@@ -70,6 +71,6 @@ class AbsentModule(_Refusing, types.ModuleType):
 
     def __init__(self, name: str, cure: str) -> None:
         types.ModuleType.__init__(self, name, f"`{name}` is not part of Pellucid: {cure}.")
-        self.__path__: list[str] = []
+        self.__path__: MutableSequence[str] = []
         self._path = name
         self._cure = cure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.compat.tvm.pipelines import get_pipeline
+from pellucid.compat.tvm.pipelines import get_pipeline, keep_calls
 from pellucid.driver import build as loops
 from pellucid.driver import pipeline as loop_pipeline
 from pellucid.driver import relax_build as graphs
@@ -80,6 +80,8 @@ def relax_build(
         chosen = get_pipeline(chosen)
     if callable(tir_pipeline):
         mod = tir_pipeline(mod)
+    if isinstance(mod, IRModule):
+        mod = keep_calls(mod)
     return graphs.build(mod, target, params, chosen, **options)
 
 

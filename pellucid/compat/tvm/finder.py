@@ -15,7 +15,7 @@ import importlib.util
 import sys
 import types
 import warnings
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 from typing import Any
 
 from pellucid.compat.tvm.absent import Absent, AbsentModule
@@ -67,7 +67,7 @@ class PathModule(types.ModuleType):
 
     def __init__(self, name: str, sources: Sequence[str]) -> None:
         super().__init__(name, f"What `{name}` means in this package.")
-        self.__path__: list[str] = []
+        self.__path__: MutableSequence[str] = []
         self._sources = tuple(sources)
 
     def __getattr__(self, name: str) -> Any:

@@ -1,4 +1,6 @@
-"""`relax.get_pipeline` by the names that programs of the language use."""
+"""`relax.get_pipeline` by the names that programs of the language use, and what `relax.build` does
+before the default one.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from pellucid.driver import graph_pipeline
+from pellucid.ir.module import IRModule
 from pellucid.ir.transform import Pass, Sequential
+from pellucid.ir.visitor import Mutator
 from pellucid.relax import transform
+from pellucid.relax.analysis.variables import used_vars
+from pellucid.relax.call import CALL_PURE_PACKED
+from pellucid.relax.expr import Call, DataflowBlock, Function, VarBinding
 from pellucid.support.registry import Registry
 
 
@@ -29,6 +36,44 @@ def zero_pipeline(*, enable_warning: bool = False) -> Pass:
         ],
         name="zero",
     )
+
+
+class _Kept(Mutator):
+    """Makes unused calls of `call_pure_packed` plain calls, outside of dataflow blocks."""
+
+    def __init__(self, used: set[Any]) -> None:
+        super().__init__()
+        self.used = used
+
+    def visit_dataflow_block_(self, block: DataflowBlock) -> DataflowBlock:
+        """What is in a dataflow block is free of effects."""
+        return block
+
+    def visit_var_binding_(self, binding: VarBinding) -> VarBinding:
+        """A call whose result nobody needs may have been made for what it does."""
+        value = binding.value
+        if not isinstance(value, Call) or value.op is not CALL_PURE_PACKED:
+            return self.visit_default(binding)
+        if binding.var in self.used:
+            return binding
+        call = Call(
+            value.args[0], value.args[1:], None, value.sinfo_args, struct_info_=value.struct_info_
+        )
+        return VarBinding(binding.var, call, span=binding.span)
+
+
+def keep_calls(mod: IRModule) -> IRModule:
+    """Before the default pipeline, which drops calls without effects that nobody needs: where
+    the language has no dataflow block, every packed function is called, as programs expect that
+    write into its arguments.
+    """
+    changed: dict[Any, Function] = {}
+    for gvar, func in mod.functions.items():
+        if isinstance(func, Function):
+            new: Any = _Kept(set(used_vars(func.body))).visit(func)
+            if new is not func:
+                changed[gvar] = new.with_attr("relax.force_pure", True)
+    return mod.with_functions({**mod.functions, **changed}) if changed else mod
 
 
 _PIPELINES: Registry[Callable[..., Any]] = Registry("pipeline")

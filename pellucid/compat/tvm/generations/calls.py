@@ -52,7 +52,7 @@ def _of_shape(name: str, shape: Any, dtype: Any) -> Any:
             f"{name} was given a shape without a dtype.",
             cure=f"write {name}(callee, args, out_sinfo=R.Tensor(shape, dtype))",
         )
-    items: list[Any] = list(shape) if isinstance(shape, list | tuple) else []
+    items = list(cast("list[Any]", shape)) if isinstance(shape, list | tuple) else []
     if any(isinstance(each, list | tuple | ShapeExpr) for each in items):
         dtypes: list[Any] = [dtype] * len(items) if isinstance(dtype, str) else list(dtype)
         if len(dtypes) != len(items):
