@@ -7,6 +7,7 @@ laws with `--law-examples N` programs each, from the seed that it prints.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -52,14 +53,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     for item in items:
         bound = getattr(item, "obj", None)
-        function = getattr(bound, "__func__", bound)
+        function: Any = getattr(bound, "__func__", bound)
         if "fuzz" not in item.path.parts or not hasattr(function, "hypothesis"):
             continue
+        # A law that is a test of several parts gives each its share.
+        count = max(1, examples // getattr(function, "law_share", 1))
         # Hypothesis keeps a law's own settings in this attribute; there is no public way to change
         # them once the law is defined.
         old = getattr(function, "_hypothesis_internal_use_settings", None)
         function._hypothesis_internal_use_settings = hypothesis.settings(
-            old or hypothesis.settings.default, max_examples=examples, derandomize=False
+            old or hypothesis.settings.default, max_examples=count, derandomize=False
         )
 
 
