@@ -214,3 +214,41 @@ def test_a_function_that_nothing_defines():
         "called calls the C function 'add_scaled', which this process does not have."
     )
     assert "pragma_import_llvm" in str(caught.value)
+
+
+CUBE_ROOT = """
+declare double @cbrt(double)
+@factor = private constant double 2.0
+define double @twice_root(double %x) {
+  %y = call double @cbrt(double %x)
+  %f = load double, ptr @factor
+  %z = fmul double %y, %f
+  ret double %z
+}
+"""
+
+
+def roots(text: str):
+    @T.prim_func
+    def f(A: T.Buffer((8,), "float64")):
+        for i in range(8):
+            with T.block("b"):
+                vi = T.axis.spatial(8, i)
+                T.block_attr({"pragma_import_llvm": text})
+                A[vi] = T.call_pure_extern("float64", "twice_root", A[vi])
+
+    return f
+
+
+def test_a_linked_module_has_constants_and_calls_c():
+    values = np.arange(8.0)
+    build(roots(CUBE_ROOT))(values)
+    np.testing.assert_allclose(values, 2 * np.cbrt(np.arange(8.0)), rtol=1e-15)
+
+
+def test_a_linked_module_that_needs_what_is_not_there():
+    with pytest.raises(RegistryError) as caught:
+        build(roots(CUBE_ROOT.replace("@cbrt", "@no_such_root")))
+    assert caught.value.message == (
+        "f calls the C function 'no_such_root', which this process does not have."
+    )

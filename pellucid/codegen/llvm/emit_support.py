@@ -25,6 +25,7 @@ from pellucid.tir.function import PrimFunc
 from pellucid.tir.stmt import ForKind
 from pellucid.tir.transform.check_annotations import IMPORT_LLVM
 
+_DECLARATION = re.compile(r'^\s*declare\b[^@\n]*@"?([\w.$-]+)', re.MULTILINE)
 _DEFINITION = re.compile(r'^\s*define\b[^@\n]*@"?([\w.$-]+)', re.MULTILINE)
 HINTS = frozenset(
     {
@@ -142,9 +143,14 @@ def _place(node: Any) -> str:
 
 
 def extern_names(func: PrimFunc) -> list[str]:
-    """The C functions that a function calls."""
+    """The C functions that a function calls, and those that the LLVM modules declare which it
+    links.
+    """
     found: dict[str, None] = {}
     for node in pre_order(func.body):
+        for name in _DECLARATION.findall(_linked_text(node)):
+            if not name.startswith("llvm."):
+                found.setdefault(name)
         name = node.op.name if isinstance(node, ir.Call) and isinstance(node.op, Op) else ""
         if name in ("tir.call_extern", "tir.call_pure_extern", "tir.call_cpacked"):
             found.setdefault(node.args[0].value)
@@ -156,10 +162,15 @@ def defined_symbols(functions: Iterable[PrimFunc]) -> frozenset[str]:
     found: set[str] = set()
     for func in functions:
         for node in pre_order(func.body):
-            if isinstance(node, tir.AttrStmt) and node.attr_key == IMPORT_LLVM:
-                text = node.value.value if isinstance(node.value, ir.StringImm) else ""
-                found.update(_DEFINITION.findall(text))
+            found.update(_DEFINITION.findall(_linked_text(node)))
     return frozenset(found)
+
+
+def _linked_text(node: Any) -> str:
+    """The LLVM module that a statement links; "" for any other."""
+    if not isinstance(node, tir.AttrStmt) or node.attr_key != IMPORT_LLVM:
+        return ""
+    return node.value.value if isinstance(node.value, ir.StringImm) else ""
 
 
 def require_extern(func: PrimFunc, name: str, linked: frozenset[str] = frozenset()) -> None:
