@@ -24,6 +24,7 @@ from pellucid.runtime import abi
 from pellucid.runtime.kernel import Kernel
 from pellucid.runtime.signature import ScalarSpec, Signature, TensorSpec
 from pellucid.tir.analysis.call_cycle import DEEPEST_CALL, call_cycle
+from pellucid.support.errors import WellFormedError
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.transform.index_ranges import MAX_EXTENT
 
@@ -40,6 +41,11 @@ def emit_kernel(
     if shared.packed:
         pointer_table(module, f"{abi.PACKED_HANDLES_PREFIX}{name}", len(shared.packed))
     entry = f"{abi.ENTRY_PREFIX}{symbol}"
+    if entry in module.functions:
+        raise WellFormedError(
+            f"The function {name!r} has the global_symbol {symbol!r}, which another one has too.",
+            cure=f'func.with_attr("global_symbol", {name!r})',
+        )
     _entry(shared, signature, entry, apart=bool(func.attrs.get("tir.noalias", True)))
     return Kernel(name, signature, entry, tuple(shared.packed))
 
