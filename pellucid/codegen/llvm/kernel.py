@@ -23,8 +23,8 @@ from pellucid.ir.scalar import Var
 from pellucid.runtime import abi
 from pellucid.runtime.kernel import Kernel
 from pellucid.runtime.signature import ScalarSpec, Signature, TensorSpec
-from pellucid.tir.analysis.call_cycle import DEEPEST_CALL, call_cycle
 from pellucid.support.errors import WellFormedError
+from pellucid.tir.analysis.call_cycle import DEEPEST_CALL, call_cycle
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.transform.index_ranges import MAX_EXTENT
 
