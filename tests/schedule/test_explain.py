@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from pellucid.driver.pipeline import lower
+from pellucid.ir.module import IRModule
 from pellucid.script import tir as T
 from pellucid.target import Target
 from pellucid.tir.schedule import Schedule
+from pellucid.tir.schedule.explain import explain
 from pellucid.tir.schedule.explain_facts import BlockFacts, LoopFacts
 from tests.schedule.programs import elementwise, loops, matmul, running_sum, two_stages
 
@@ -180,6 +183,16 @@ def test_the_text() -> None:
         "          arithmetic intensity: 0.125 operations per byte",
         "          vectors: the loop 'j' could be vectorized, with nothing in the way",
     ]
+
+
+def test_functions_without_blocks() -> None:
+    @T.prim_func
+    def plain(A: T.Buffer((16,))) -> None:
+        for i in T.vectorized(16):
+            A[i] = 1.0
+
+    text = str(explain(IRModule({"plain": lower(IRModule({"plain": plain}))["plain"]}), TARGET))
+    assert "\nplain:\n" in text
 
 
 def test_other_forms_of_an_explanation() -> None:

@@ -106,6 +106,8 @@ def size_text(size: int | str) -> str:
 
 def _loop(facts: LoopFacts) -> list[str]:
     first = f"for {facts.name} in {facts.extent}: {facts.role}"
+    if not facts.footprint:
+        return [first]
     if facts.bytes is None:
         return [first, f"touches {_sizes(facts.footprint)}"]
     place = "does not fit a cache" if facts.cache == "memory" else f"fits {facts.cache}"
