@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pellucid import te, topi
+from pellucid import te, tir, topi
 from pellucid.support.errors import ScheduleError
 from pellucid.testing.strategies import schedule_programs as programs
 from pellucid.tir.schedule import Schedule
@@ -194,6 +194,27 @@ def test_constant_regions_are_saved() -> None:
         sch.annotate_buffer_access(block, 0, "read", lambda: ((0, 4), (0, 6)))
 
     check(programs.padding, steps)
+
+
+def test_regions_that_a_trace_cannot_hold_are_refused() -> None:
+    def steps(sch: Any) -> Any:
+        buffer = sch.get(sch.get_block("B")).reads[1].buffer
+        return lambda: sch.annotate_buffer_access("B", 0, "read", lambda i, j: (buffer[i], j))
+
+    refused(
+        programs.gather,
+        steps,
+        "`annotate_buffer_access` cannot be applied: a trace cannot hold this expression.",
+    )
+
+
+def test_casts_in_layouts_replay() -> None:
+    check(
+        programs.elementwise,
+        lambda sch: sch.transform_layout(
+            "B", "B", lambda i, j: (tir.Cast("int64", i), tir.Cast("int64", j))
+        ),
+    )
 
 
 def test_layouts_of_another_rank_are_schedule_errors() -> None:

@@ -19,8 +19,9 @@ from pellucid.ir.place import ScriptPlace
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, Var
 from pellucid.ir.visitor import pre_order, substitute
-from pellucid.support.errors import ScheduleError, did_you_mean
+from pellucid.support.errors import ScheduleError, UnsupportedError, did_you_mean
 from pellucid.tir.function import PrimFunc
+from pellucid.tir.schedule.encode import text_of
 from pellucid.tir.schedule.instruction import Instruction
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import BlockRV, BlockToken, LoopRV
@@ -216,7 +217,12 @@ class ScheduleCore:
                     found=repr(value),
                 )
             table[each] = found
-        return substitute(value, table)
+        result = substitute(value, table)
+        try:
+            text_of(result, {})
+        except UnsupportedError as error:
+            raise Refused("a trace cannot hold this expression", found=error.found) from None
+        return result
 
     def _sizes(self) -> set[Var]:
         """The symbolic sizes of the function that the primitive under way looked at last."""

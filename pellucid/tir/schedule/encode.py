@@ -74,7 +74,7 @@ def expr_text(expr: PrimExpr, names: Names) -> str:
         found = names.get(expr)
         return f'tir.Var("{expr.name}", "{expr.dtype}")' if found is None else found
     if isinstance(expr, Cast):
-        return expr_text(expr.value, names)
+        return f'tir.Cast("{expr.dtype}", {expr_text(expr.value, names)})'
     if type(expr) in _INFIX:
         pair = cast("Add", expr)
         return f"({expr_text(pair.a, names)} {_INFIX[type(expr)]} {expr_text(pair.b, names)})"
@@ -217,6 +217,8 @@ class _Reader:
             values = [each.value for each in node.args if isinstance(each, ast.Constant)]
             if name == "tir.Var" and len(values) == 2:
                 return Var(str(values[0]), str(values[1]))
+            if name == "tir.Cast" and len(values) == 1:
+                return Cast(str(values[0]), self.read(node.args[1]))
         raise ArtifactError(
             "An expression in a trace is not of the kind that traces hold.", found=ast.unparse(node)
         )
