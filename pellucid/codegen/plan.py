@@ -310,21 +310,43 @@ def _alloc_storage(self: PlanBuilder, call: rx.Call) -> int:
     return reg
 
 
+def _sum(a: Dim, b: Dim) -> Dim:
+    """`a + b`."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a + b
+    if a == 0 or b == 0:
+        return b if a == 0 else a
+    return ("add", a, b)
+
+
 def _aligned_sum(base: Dim, size: Dim) -> Dim:
     """`base + size`, rounded up to the arena's alignment."""
     if isinstance(base, int) and isinstance(size, int):
         return -(-(base + size) // ARENA_ALIGNMENT) * ARENA_ALIGNMENT
-    padded = ("add", ("add", base, size), ARENA_ALIGNMENT - 1)
+    total = _sum(base, size)
+    if _is_aligned(total):
+        return total
+    padded = ("add", total, ARENA_ALIGNMENT - 1)
     return ("mul", ("floordiv", padded, ARENA_ALIGNMENT), ARENA_ALIGNMENT)
+
+
+def _is_aligned(dim: Dim) -> bool:
+    """Whether a number of bytes is seen to be a multiple of the arena's alignment."""
+    if isinstance(dim, int):
+        return dim % ARENA_ALIGNMENT == 0
+    if not isinstance(dim, tuple) or len(dim) != 3:
+        return False
+    operator, a, b = dim
+    if operator == "mul":
+        return _is_aligned(a) or _is_aligned(b)
+    return operator == "add" and _is_aligned(a) and _is_aligned(b)
 
 
 def _alloc_in_storage(self: PlanBuilder, call: rx.Call) -> int:
     storage, offset, shape, dtype = call.args[:4]
     base = self.storages[self.value(storage)]
     start = self.names.dim(cast("rx.PrimValue", offset).value)
-    place = (
-        base + start if isinstance(base, int) and isinstance(start, int) else ("add", base, start)
-    )
+    place = _sum(base, start)
     dst = self.register()
     dims = self.names.dims(cast("rx.ShapeExpr", shape).values)
     kind = cast("rx.DataTypeImm", dtype).value
