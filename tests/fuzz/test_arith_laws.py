@@ -37,7 +37,8 @@ from pellucid.ir.scalar import (
     Sub,
     Var,
 )
-from pellucid.ir.visitor import pre_order
+from pellucid.ir.structural import structural_equal
+from pellucid.ir.visitor import Mutator, pre_order
 from tests.fuzz.coverage import Coverage
 
 # The laws share what they note, so one process runs them all.
@@ -216,6 +217,32 @@ def test_simplify_keeps_the_value_and_is_idempotent(expr: Any) -> None:
     assert analyzer().simplify(simple) is simple, (expr, simple)
     used = {rule.name for rule in RULES if rule.uses > before[rule.name]}
     simplified.note(used | {type(each).__name__ for each in pre_order(expr)})
+
+
+class Widened(Mutator):
+    """The expression with int64 in the place of int32."""
+
+    def visit_var_(self, var: Any) -> Any:
+        return WIDE.get(var, var)
+
+    visit_size_var_ = visit_var_
+
+    def visit_int_imm_(self, value: Any) -> Any:
+        return value if value.dtype.is_bool else IntImm("int64", value.value)
+
+
+WIDE = {each: type(each)(each.name, "int64") for each in (U, J, X, Y, N)}
+
+
+@given(anything)
+@settings(max_examples=250)
+def test_both_widths_have_the_same_normal_form(expr: Any) -> None:
+    known = analyzer()
+    for narrow, extent in ((U, 12), (J, 4)):
+        known.bind(WIDE[narrow], Range(IntImm("int64", 0), IntImm("int64", extent)))
+    simple = known.simplify(Widened().visit(expr))
+    assert known.simplify(simple) is simple
+    assert structural_equal(simple, Widened().visit(known.simplify(expr)))
 
 
 @given(expressions())
