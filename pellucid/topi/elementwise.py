@@ -20,7 +20,7 @@ def unary(name: str, function: Callable[[Any], Any], doc: str) -> Callable[..., 
         def element(*i: Any) -> Any:
             return function(x(*i))
 
-        return te.compute(x.shape, element, name=f"T_{name}", tag=ELEMENTWISE)
+        return te.compute(x.shape, element, name="compute", tag=ELEMENTWISE)
 
     operator.__name__ = operator.__qualname__ = name
     operator.__doc__ = doc

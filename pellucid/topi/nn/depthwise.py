@@ -95,6 +95,6 @@ def _depthwise(
         return value(nn, ff, yy, xx)
 
     place = (rows, columns, total) if channels_last else (total, rows, columns)
-    name = "depthwise_conv2d_nhwc" if channels_last else "depthwise_conv2d_nchw"
+    tag = "depthwise_conv2d_nhwc" if channels_last else "depthwise_conv2d_nchw"
     element = element_last if channels_last else element_first
-    return te.compute((data.shape[0], *place), element, name, name)
+    return te.compute((data.shape[0], *place), element, "DepthwiseConv2d", tag)
