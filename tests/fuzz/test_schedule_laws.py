@@ -20,7 +20,7 @@ from tests.fuzz.coverage import Coverage
 SEQUENCES = 312
 # Sequences whose functions are compiled as one module.
 BATCH = 12
-LEAST = 2
+LEAST = 5
 LEAST_IN_LONG_RUNS = 50
 
 schedules = Coverage(
@@ -38,16 +38,16 @@ def found(text: str) -> None:
     print(text, flush=True)
 
 
-def checked(seed: int, rare: bool) -> ScheduleRun | None:
-    """One sequence; None where it breaks a law, which is noted. `rare` prefers the primitives that
-    succeeded least so far.
+def checked(seed: int) -> ScheduleRun | None:
+    """One sequence; None where it breaks a law, which is noted. Primitives that succeeded least so
+    far are preferred.
     """
     goals = primitives()
     goal = goals[seed % len(goals)]
-    if rare and seed % 2:
+    if seed % 2:
         goal = min(goals, key=lambda name: schedules.seen[name])
     try:
-        run = random_schedule(seed, goal, schedules.seen if rare else None)
+        run = random_schedule(seed, goal, schedules.seen)
         run.check()
     except LawBroken as broken:
         found(str(broken))
@@ -86,9 +86,8 @@ def compare_native(runs: list[ScheduleRun]) -> None:
 def test_random_schedules_keep_the_laws(request: pytest.FixtureRequest) -> None:
     batch: list[ScheduleRun] = []
     minutes = request.config.getoption("--law-minutes")
-    long = minutes is not None
     for seed in seeds(request.config.getoption("--law-seed") or 0, minutes, SEQUENCES):
-        run = checked(seed, long)
+        run = checked(seed)
         if run is not None:
             batch.append(run)
         if len(batch) == BATCH:
@@ -97,7 +96,7 @@ def test_random_schedules_keep_the_laws(request: pytest.FixtureRequest) -> None:
             least = min(schedules.wanted, key=lambda name: schedules.seen[name])
             print(schedules.programs, least, schedules.seen[least], flush=True)
     compare_native(batch)
-    if long:
+    if minutes is not None:
         limits.append(LEAST_IN_LONG_RUNS)
     assert not schedules.findings, "\n\n".join(schedules.findings[:5])
 
