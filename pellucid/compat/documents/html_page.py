@@ -24,6 +24,11 @@ from pellucid.script.highlight import html as highlighted
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 SCRIPT = re.compile(r"<script\b.*?</script\s*>", re.DOTALL | re.IGNORECASE)
 
+# A page that is opened later runs nothing and calls nobody, whatever the document's outputs say.
+POLICY = (
+    '<meta http-equiv="Content-Security-Policy" '
+    "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
+)
 STYLE = """
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif; }
 pre { overflow-x: auto; font-size: 13px; line-height: 1.35; margin: 0; }
@@ -50,8 +55,8 @@ def page(report: Report) -> str:
     parts = [_cell(cell, results.get(id(cell)), report.document) for cell in report.document.cells]
     notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
     return (
-        f'<!doctype html>\n<html><head><meta charset="utf-8">\n<title>{escape(_title(report))}'
-        f"</title>\n<style>{STYLE}</style></head>\n<body>\n"
+        f'<!doctype html>\n<html><head><meta charset="utf-8">\n{POLICY}\n'
+        f"<title>{escape(_title(report))}</title>\n<style>{STYLE}</style></head>\n<body>\n"
         + "\n".join(parts)
         + f'\n<hr><p class="notes">{escape(summary(report))}</p><ul class="notes">{notes}</ul>\n'
         "</body></html>\n"
@@ -80,7 +85,7 @@ def _cell(cell: Cell, result: CellResult | None, document: Document) -> str:
     outputs = "".join(_output(output) for output in result.outputs)
     return (
         f'<section class="{kind}"><header>{escape(" · ".join(words))}</header>'
-        f'<div class="code">{highlighted(cell.source)}</div>{outputs}</section>'
+        f'<div class="code">{highlighted(result.source)}</div>{outputs}</section>'
     )
 
 
@@ -89,7 +94,6 @@ def _output(output: Output) -> str:
     if output.png is not None:
         body = f'<img alt="{escape(output.text)}" src="{_data_url(output.png, "image/png")}">'
     elif output.html is not None:
-        # The document has run as a program already; its HTML must not run again in every reader.
         body = SCRIPT.sub("", output.html)
     else:
         body = f"<pre>{escape(output.text)}</pre>"

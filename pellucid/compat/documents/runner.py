@@ -45,12 +45,13 @@ def _line(output: Output) -> str:
 
 @dataclass
 class CellResult:
-    """What became of one cell. `solved` names the solutions that filled it, `changed` what had to
-    be put right before it was Python.
+    """What became of one cell. `source` is the text that ran: the cell's own, unless `solved` names
+    solutions that filled it. `changed` says what had to be put right before it was Python.
     """
 
     cell: Cell
     status: Status
+    source: str
     seconds: float = 0.0
     outputs: list[Output] = field(default_factory=list[Output])
     solved: list[str] = field(default_factory=list[str])
@@ -192,10 +193,10 @@ class _Run:
     def one(self, cell: Cell) -> None:
         """Run one cell, or say why not."""
         if cell.kind == "illustration":
-            self.results.append(CellResult(cell, "illustration"))
+            self.results.append(CellResult(cell, "illustration", cell.source))
             return
         if self.failed:
-            self.results.append(CellResult(cell, "not run"))
+            self.results.append(CellResult(cell, "not run", cell.source))
             return
         source, solved = self.solutions.apply(self.document.name, cell.source, cell.number)
         prepared = prepare(source)
@@ -209,7 +210,9 @@ class _Run:
         outputs = self.recorder.take()
         self._caption(outputs)
         status: Status = "ok" if error is None else "failed"
-        self.results.append(CellResult(cell, status, seconds, outputs, solved, prepared.changed))
+        self.results.append(
+            CellResult(cell, status, source, seconds, outputs, solved, prepared.changed)
+        )
 
     def _caption(self, outputs: list[Output]) -> None:
         """Say at each printed script what made the module."""
