@@ -7,7 +7,6 @@ Where an extent turns out to be 0 there is no element to read, and the value is 
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from pellucid import te
@@ -24,6 +23,7 @@ from pellucid.topi.shapes import (
     require_equal,
     simplify,
     unravel,
+    where_any,
 )
 
 MODES = ("clip", "wrap", "nan", "fast")
@@ -58,15 +58,6 @@ def normal_index(index: Any, extent: Any, mode: str = "clip") -> Any:
     return ar.maximum(ar.minimum(wide, extent - 1), 0)
 
 
-def _where_any(value: Any, *extents: Any) -> Any:
-    """`value`, which reads at indices brought into `extents`, where none of these is 0."""
-    unknown = [each for each in extents if constant(each) is None]
-    if not unknown:
-        return value
-    there = [ar.convert(each) > 0 for each in unknown]
-    return ar.if_then_else(functools.reduce(ar.logical_and, there), value, ar.const(0, value.dtype))
-
-
 def _check_mode(mode: str) -> None:
     if mode not in MODES:
         raise TypeMismatchError(
@@ -95,7 +86,7 @@ def take(
         def flat(*i: Any) -> Any:
             index = indices(*i)
             place = unravel(normal_index(index, whole, mode), a.shape)
-            return _guarded(_where_any(a(*place), whole), index, whole, mode)
+            return _guarded(where_any(a(*place), whole), index, whole, mode)
 
         return compute(indices.shape, flat, "T_take")
     at = axis_of(axis, a.ndim)
@@ -115,7 +106,7 @@ def take(
         before, picked, after = i[:at], i[at : at + len(inner)], i[at + len(inner) :]
         index = indices(*i[:batch], *picked)
         value = a(*before, normal_index(index, a.shape[at], mode), *after)
-        return _guarded(_where_any(value, a.shape[at]), index, a.shape[at], mode)
+        return _guarded(where_any(value, a.shape[at]), index, a.shape[at], mode)
 
     return compute(shape, element, "T_take")
 
@@ -126,7 +117,7 @@ def _take_one(a: te.Tensor, index: Any, axis: int | None, mode: str) -> te.Tenso
     place = normal_index(ar.convert(index), a.shape[at], mode)
 
     def element(*i: Any) -> Any:
-        return _where_any(a(*i[:at], place, *i[at:]), a.shape[at])
+        return where_any(a(*i[:at], place, *i[at:]), a.shape[at])
 
     return compute([*a.shape[:at], *a.shape[at + 1 :]], element, "T_take")
 
@@ -160,7 +151,7 @@ def gather(data: te.Tensor, axis: int, indices: te.Tensor) -> te.Tensor:
 
     def element(*i: Any) -> Any:
         index = normal_index(indices(*i), data.shape[at])
-        return _where_any(data(*i[:at], index, *i[at + 1 :]), data.shape[at])
+        return where_any(data(*i[:at], index, *i[at + 1 :]), data.shape[at])
 
     return compute(indices.shape, element, "T_gather")
 
@@ -207,7 +198,7 @@ def gather_nd(
             for k in range(count)
         ]
         value = a(*where[:batch_dims], *coordinates, *rest)
-        return _where_any(value, *a.shape[batch_dims : batch_dims + count])
+        return where_any(value, *a.shape[batch_dims : batch_dims + count])
 
     return compute(shape, element, "T_gather_nd")
 
@@ -234,7 +225,7 @@ def index_tensor(data: te.Tensor, indices: Any) -> te.Tensor:
             normal_index(each(*broadcast_indices(where, each.shape, common)), data.shape[number])
             for number, each in enumerate(from_tensors)
         ]
-        return _where_any(data(*place, *rest), *data.shape[: len(from_tensors)])
+        return where_any(data(*place, *rest), *data.shape[: len(from_tensors)])
 
     return compute(shape, element, "T_index_tensor")
 

@@ -14,7 +14,7 @@ from pellucid import te
 from pellucid.ir import arithmetic as ar
 from pellucid.support.errors import TypeMismatchError
 from pellucid.tir import op as tir
-from pellucid.topi.shapes import INJECTIVE, as_list, constant, simplify
+from pellucid.topi.shapes import INJECTIVE, as_list, constant, simplify, where_any
 
 PAD = f"{INJECTIVE},pad"
 
@@ -91,7 +91,7 @@ def _index_pad(
     inner: Callable[[Any, Any], Any],
 ) -> te.Tensor:
     """Padding by elements of the tensor: `inner(position, extent)` is the index for a position
-    counted from the first element, negative before it.
+    counted from the first element, negative before it. Around nothing zeros are put.
     """
     before, after = _widths(data, pad_before, pad_after)
 
@@ -102,7 +102,12 @@ def _index_pad(
             else inner(index - before[axis], data.shape[axis])
             for axis, index in enumerate(indices)
         ]
-        return data(*source)
+        padded = [
+            extent
+            for axis, extent in enumerate(data.shape)
+            if not (_is_zero(before[axis]) and _is_zero(after[axis]))
+        ]
+        return where_any(data(*source), *padded)
 
     return te.compute(_padded_shape(data, before, after), element, name, PAD)
 

@@ -152,6 +152,15 @@ def require_equal(a: Any, b: Any, what: str) -> None:
         raise UnequalExtentsError(what, (as_expr(a), as_expr(b)))
 
 
+def where_any(value: Any, *extents: Any) -> Any:
+    """`value`, which reads at indices brought into `extents`, where none of these is 0; else 0."""
+    unknown = [each for each in extents if constant(each) is None]
+    if not unknown:
+        return value
+    there = [ar.convert(each) > 0 for each in unknown]
+    return ar.if_then_else(functools.reduce(ar.logical_and, there), value, ar.const(0, value.dtype))
+
+
 def compute(
     shape: Sequence[Any], element: Callable[..., Any], name: str, tag: str = INJECTIVE
 ) -> te.Tensor:

@@ -13,6 +13,7 @@ from pellucid.topi.shapes import constant, simplify
 ROUNDINGS = ("round", "floor", "ceil", "round_prefer_floor", "round_prefer_ceil")
 MODES = (
     "half_pixel",
+    "half_pixel_symmetric",
     "pytorch_half_pixel",
     "align_corners",
     "asymmetric",

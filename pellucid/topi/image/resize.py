@@ -3,6 +3,7 @@
 A position `i` of an output of extent `m` lies over the position `x` of the input of extent `n`:
 
 - `half_pixel`: x = (i + 0.5)·n / m - 0.5
+- `half_pixel_symmetric`: the same, since a size is what is asked for, and not a scale
 - `pytorch_half_pixel`: the same, and 0 when m is 1
 - `align_corners`: x = i·(n - 1) / (m - 1), and 0 when m is 1
 - `asymmetric`: x = i·n / m
@@ -28,7 +29,7 @@ from pellucid.support.errors import TypeMismatchError
 from pellucid.tir import op as tir
 from pellucid.topi.image.coordinates import Position, position_of
 from pellucid.topi.layout import layout as parse_layout
-from pellucid.topi.shapes import as_list, compute, constant
+from pellucid.topi.shapes import as_list, compute, constant, where_any
 
 METHODS = ("nearest_neighbor", "linear", "cubic")
 
@@ -149,6 +150,7 @@ def _resize(
             for position, axis in zip(positions, axes, strict=True)
         ]
         value = _to_dtype(_blend(data, list(indices), axes, taps), dtype)
+        value = where_any(value, *[data.shape[axis] for axis in axes])
         outside = [p.outside(data.shape[axis]) for p, axis in zip(positions, axes, strict=True)]
         outside = [each for each in outside if each is not None]
         if not outside:

@@ -1,7 +1,8 @@
 """Resizing of one, two or three spatial dimensions.
 
 A position `i` of an output of extent `m` lies over the position `x` of the input of extent `n`:
-`half_pixel` x = (i + 0.5)·n / m - 0.5; `pytorch_half_pixel` the same, and 0 when m is 1;
+`half_pixel` x = (i + 0.5)·n / m - 0.5, also `half_pixel_symmetric`; `pytorch_half_pixel` the same,
+and 0 when m is 1;
 `align_corners` x = i·(n - 1) / (m - 1); `asymmetric` x = i·n / m; `tf_half_pixel_for_nn`
 x = (i + 0.5)·n / m; `tf_crop_and_resize` evenly from `start·(n - 1)` to `end·(n - 1)` of the
 region `roi`. The methods are "nearest_neighbor", "linear" and "cubic".

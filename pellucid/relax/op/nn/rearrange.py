@@ -29,6 +29,8 @@ from pellucid.topi import indexing, transform
 from pellucid.topi.nn import image_blocks
 
 _MODES = ("constant", "reflect", "replicate", "circular", "symmetric")
+# What other libraries call some of them.
+_OTHER_NAMES = {"edge": "replicate", "wrap": "circular"}
 _NUMPY_MODES = {"replicate": "edge", "circular": "wrap"}
 
 
@@ -84,8 +86,9 @@ def _np_pad(data: Any, pad_width: Any, pad_mode: str, pad_value: float) -> Any:
         case(t(3, 2), [1, 2, 0, 0], "circular"),
         case(t(3, 2), [2, 1, 0, 0], "symmetric"),
         case(t(3, dtype="int32"), [1, 1], pad_value=7),
+        case(t(3), [1, 1], "edge"),
     ],
-    convert={"pad_width": _flat_widths},
+    convert={"pad_width": _flat_widths, "pad_mode": lambda mode: _OTHER_NAMES.get(mode, mode)},
     tolerance="exact",
 )
 def pad(
@@ -94,7 +97,9 @@ def pad(
     """Elements added around: `pad_width` says how many before and after each axis.
 
     They are `pad_value` ("constant"), the elements mirrored at the border ("reflect") or behind it
-    ("symmetric"), the border itself ("replicate"), or those of the other end ("circular").
+    ("symmetric"), the border itself ("replicate", also called "edge"), or those of the other end
+    ("circular",
+    also called "wrap").
     """
     before, after = list(pad_width[::2]), list(pad_width[1::2])
     if pad_mode == "constant":
