@@ -51,21 +51,6 @@ class BuiltModule(Executable):
     "tir")` shows what was made.
     """
 
-    @property
-    def mod(self) -> BuiltModule:
-        """The executable itself, under the name that other systems have for it."""
-        return self
-
-    @property
-    def imported_modules(self) -> list[Any]:
-        """Modules for other devices: none on a processor."""
-        return []
-
-    @property
-    def imports(self) -> list[Any]:
-        """The same as `imported_modules`."""
-        return []
-
 
 def build_kernels(
     mod: IRModule,

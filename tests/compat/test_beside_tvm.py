@@ -24,7 +24,15 @@ def _make(folder: Path) -> str | None:
     """Make the environment; why it cannot be made, or None."""
     venv.create(folder, with_pip=False, clear=True)
     site = next(folder.glob("lib/python*/site-packages"))
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+    ]
     done = subprocess.run(
         [*command, "--target", str(site), PACKAGE], capture_output=True, text=True, check=False
     )
@@ -46,7 +54,7 @@ def python() -> Path:
     return HOME / "bin" / "python"
 
 
-PROGRAM = '''
+PROGRAM = """
 import sys, warnings
 import numpy as np
 
@@ -98,7 +106,7 @@ vm = tvm.relax.VirtualMachine(tvm.compile(Theirs, "llvm"), tvm.cpu())
 assert vm["main"](theirs).numpy().tolist() == [0, 2, 4, 6]
 assert vm["main"](tvm.runtime.from_dlpack(ours)).numpy().tolist() == [0, 2, 4, 6]
 print("beside", tvm.__version__)
-'''
+"""
 
 
 def test_apache_tvm_beside_pellucid(python: Path, tmp_path: Path) -> None:

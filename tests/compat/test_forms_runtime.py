@@ -177,11 +177,9 @@ def test_no_clang() -> None:
 @row("3-runtime-shapes")
 def test_shapes_are_checked_at_run_time() -> None:
     lib = tvm.build(double, target="llvm")
-    try:
-        lib["double"](ones(5), tvm.nd.empty((4,)))
-    except ArgumentError as error:
-        assert "(4)" in str(error) or "4" in str(error)
-        raise
+    with pytest.raises(ArgumentError):
+        lib["double"](ones(4), tvm.nd.empty((5,)))
+    lib["double"](ones(5), tvm.nd.empty((4,)))
 
 
 @row("4-prim-expr-equal")

@@ -30,8 +30,7 @@ def matmul() -> tir.PrimFunc:
                 T.writes(C[vi, vj])
                 with T.init():
                     C[vi, vj] = T.float32(0)
-                C[vi, vj] = C[vi, vj] + \
-                    A[vi, vk] * B[vk, vj]
+                C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vk, vj]
 
     return main
 
@@ -138,9 +137,9 @@ def test_loop_kinds() -> None:
         for i in T.parallel(4):
             for j in T.serial(4):
                 for k in T.unroll(4):
-                    for l in T.vectorized(4):
+                    for m in T.vectorized(4):
                         with T.block("y"):
-                            vi, vj, vk, vl = T.axis.remap("SSSS", [i, j, k, l])
+                            vi, vj, vk, vl = T.axis.remap("SSSS", [i, j, k, m])
                             y[vi, vj, vk, vl] = x[vi, vj, vk, vl] + T.float32(1)
 
     (x,), y = run(main, (4, 4, 4, 4), out=(4, 4, 4, 4))

@@ -10,7 +10,7 @@ from tests.compat.rows import row
 
 ROOT = Path(__file__).resolve().parents[2]
 
-USERS_FILE = '''
+USERS_FILE = """
 import pytest
 import tvm
 import tvm.testing
@@ -49,6 +49,9 @@ def test_targets(target, dev):
 @tvm.testing.parametrize_targets
 def test_default(target, dev):
     assert tvm.testing.device_enabled(target)
+
+def test_fixtures(target, dev):
+    assert tvm.testing.device_enabled(target) and dev == tvm.cpu()
 
 @tvm.testing.requires_cuda
 def test_cuda():
@@ -111,7 +114,7 @@ class TestError(tvm.testing.CompareBeforeAfter):
 
 if __name__ == "__main__":
     tvm.testing.main()
-'''
+"""
 
 
 @row("4-testing")
@@ -119,13 +122,17 @@ def test_a_users_test_file(tmp_path_factory) -> None:
     folder = tmp_path_factory.mktemp("users")
     file = folder / "test_users.py"
     file.write_text(USERS_FILE)
+    (folder / "conftest.py").write_text('pytest_plugins = ["tvm.testing.plugin"]')
     plugin = [sys.executable, "-m", "pytest", "-q", "-p", "pellucid.compat.tvm", str(file)]
-    main = [sys.executable, "-c", "import pellucid.compat.tvm, runpy, sys\n"
-            f"sys.argv = [{str(file)!r}]\nrunpy.run_path({str(file)!r}, run_name='__main__')"]  # fmt: skip
+    script = (
+        f"import pellucid.compat.tvm, runpy, sys\nsys.argv = [{str(file)!r}]\n"
+        f"runpy.run_path({str(file)!r}, run_name='__main__')"
+    )
+    main = [sys.executable, "-c", script]
     for command in (plugin, main):
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, cwd=folder,
             env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin"},
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "19 passed, 3 skipped" in done.stdout, done.stdout
+        assert "20 passed, 3 skipped" in done.stdout, done.stdout

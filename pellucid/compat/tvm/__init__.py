@@ -8,6 +8,8 @@ unless `install(shadow=True)` is called or `PELLUCID_COMPAT_TVM=shadow` is set b
 
 from __future__ import annotations
 
+from typing import Any
+
 from pellucid.compat.tvm.finder import ShadowWarning, install, uninstall
 from pellucid.support.config import COMPAT_TVM
 
@@ -18,6 +20,11 @@ def load_ipython_extension(ipython: object) -> None:
     """For `%load_ext pellucid.compat.tvm`."""
     del ipython
     install(shadow=COMPAT_TVM.get() == "shadow")
+
+
+def pytest_configure(config: Any) -> None:
+    """For `pytest -p pellucid.compat.tvm`: the fixtures of `tvm.testing`."""
+    config.pluginmanager.import_plugin("pellucid.compat.tvm.testing_plugin")
 
 
 install(shadow=COMPAT_TVM.get() == "shadow")

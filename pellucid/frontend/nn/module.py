@@ -256,6 +256,23 @@ class Module:
 
     export_relax = export
 
+    def export_tvm(
+        self,
+        spec: Mapping[str, Mapping[str, Any]],
+        debug: bool = False,
+        allow_extern: bool = False,
+    ) -> tuple[Any, ...]:
+        """`export` as other programs of the language call it: the module, and the parameters with
+        their names, in the order in which the functions take them.
+
+        `debug` is taken and not needed. With `allow_extern` a third value lists modules written in
+        other languages: none.
+        """
+        del debug
+        mod, _ = self.export(spec)
+        params = list(self.named_parameters())
+        return (mod, params, []) if allow_extern else (mod, params)
+
     # Text
 
     def extra_repr(self) -> str:
