@@ -32,8 +32,8 @@ def test_sums_are_finished_before_they_are_merged_with_their_users() -> None:
     refused(
         programs.softmax,
         steps,
-        "`merge` cannot be applied: the loop 'k' moves a reduction variable of the producer 'S', "
-        "whose result 'D' uses.",
+        "`merge` cannot be applied: the loop 'k' carries on the results of the producer 'S', which "
+        "'D' uses.",
     )
 
 
@@ -214,6 +214,31 @@ def test_casts_in_layouts_replay() -> None:
         lambda sch: sch.transform_layout(
             "B", "B", lambda i, j: (tir.Cast("int64", i), tir.Cast("int64", j))
         ),
+    )
+
+
+def test_repeated_reductions_are_not_reordered() -> None:
+    def steps(sch: Any) -> Any:
+        u, _, k = loops(sch, "B")
+        return lambda: sch.reorder(k, u)
+
+    refused(
+        programs.repeated,
+        steps,
+        "`reorder` cannot be applied: the loop 'u' repeats the reduction of the block 'B'.",
+    )
+
+
+def test_reductions_are_not_moved_into_loops_that_repeat_them() -> None:
+    def steps(sch: Any) -> Any:
+        _, _, u, _ = loops(sch, "B")
+        return lambda: sch.reverse_compute_at("C", u)
+
+    refused(
+        programs.repeated_rows,
+        steps,
+        "`reverse_compute_at` cannot be applied: the loop 'u' repeats the reduction of the block "
+        "'C'.",
     )
 
 

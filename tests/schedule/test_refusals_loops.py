@@ -187,8 +187,8 @@ def test_running_sums_are_not_reordered() -> None:
     refused(
         sums_in_order,
         steps,
-        "`reorder` cannot be applied: the loop 'k' moves a reduction variable of the producer 'B', "
-        "whose result 'C' uses.",
+        "`reorder` cannot be applied: the loop 'k' carries on the results of the producer 'B', "
+        "which 'C' uses.",
         expected="loops above all reductions of the producers",
     )
 

@@ -521,6 +521,32 @@ def total(A: T.Buffer((4, 4)), B: T.Buffer(())) -> None:
 
 
 @T.prim_func
+def repeated(A: T.Buffer((4, 4)), B: T.Buffer((4,))) -> None:
+    for u, i, k in T.grid(2, 4, 4):
+        with T.block("B"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                B[vi] = 0.0
+            B[vi] = B[vi] + A[vi, vk]
+
+
+@T.prim_func
+def repeated_rows(A: T.Buffer((4, 8)), C: T.Buffer((4,))) -> None:
+    B = T.alloc_buffer((4, 8))
+    for i, k0, u, k1 in T.grid(4, 2, 2, 4):
+        with T.block("B"):
+            vi = T.axis.spatial(4, i)
+            vk = T.axis.spatial(8, k0 * 4 + k1)
+            B[vi, vk] = A[vi, vk] * 2.0
+    for i, k in T.grid(4, 8):
+        with T.block("C"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                C[vi] = 0.0
+            C[vi] = C[vi] + B[vi, vk]
+
+
+@T.prim_func
 def halves(A: T.Buffer((8,)), B: T.Buffer((8,)), C: T.Buffer((8,))) -> None:
     for i in range(4):
         with T.block("L"):

@@ -27,9 +27,11 @@ from pellucid.tir.schedule.rv import BlockRV, LoopRV
 from pellucid.tir.schedule.scope import (
     consumers_of,
     is_affine,
+    moves_reduction,
     producers_of,
     require_complete_or_reduction,
     require_no_output,
+    require_no_repetition,
     require_not_alone,
     scope_of,
     why_not_complete,
@@ -181,6 +183,10 @@ class ComputeAtPrimitives(InlinePrimitives):
         plain = self.analyzer(name)
         if whole:
             require_all_instances(moved, plain)
+            if why_not_complete(spot) is not None:
+                loops = moved.loops()
+                first = [k for k, e in enumerate(loops) if moves_reduction(moved, e)]
+                require_no_repetition(moved, loops[first[0] :] if first else [])
             if why_not_complete(spot) is not None and not is_affine(moved, analyzer=plain):
                 raise Refused(
                     f"the reduction block {spot.name!r} would run some instances more than once",

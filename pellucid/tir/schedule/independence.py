@@ -28,7 +28,7 @@ from pellucid.tir.schedule.cover import (
     outside_analyzer,
 )
 from pellucid.tir.schedule.refusal import Refused
-from pellucid.tir.schedule.scope import loop_ranges, reads, scope_of, writes
+from pellucid.tir.schedule.scope import loop_ranges, moves_reduction, reads, scope_of, writes
 from pellucid.tir.schedule.tree import Spot
 
 _KINDS = {
@@ -165,24 +165,32 @@ def require_finished(
     """
     users = blocks if everyone is None else everyone
     for producer in blocks:
-        pairs = zip(producer.block.iter_vars, producer.realize.iter_values, strict=True)
-        reduced = [value for v, value in pairs if v.iter_type != IterVar.DataPar]
+        in_place = bool(set(reads(producer)) & set(writes(producer)))
         carrying = [
             each
             for each in loops
-            if any(uses_var(value, {each.loop.loop_var}.__contains__) for value in reduced)
+            if moves_reduction(producer, each) or (in_place and _is_idle(producer, each))
         ]
         written = set(writes(producer))
         for user in users:
             if carrying and user is not producer and written & set(reads(user)):
                 raise Refused(
-                    f"the loop {carrying[0].name!r} moves a reduction variable of the producer "
-                    f"{producer.name!r}, whose result {user.name!r} uses",
+                    f"the loop {carrying[0].name!r} carries on the results of the producer "
+                    f"{producer.name!r}, which {user.name!r} uses",
                     carrying[0],
                     producer,
                     user,
                     expected="loops above all reductions of the producers",
                 )
+
+
+def _is_idle(spot: Spot, loop: Spot) -> bool:
+    """Whether a loop repeats a block as it is."""
+    once = isinstance(loop.loop.extent, IntImm) and loop.loop.extent.value == 1
+    moved = {loop.loop.loop_var}
+    return not once and not any(
+        uses_var(value, moved.__contains__) for value in spot.realize.iter_values
+    )
 
 
 def require_same_iteration(place: Spot, blocks: Sequence[Spot], analyzer: Analyzer) -> None:

@@ -16,7 +16,12 @@ from pellucid.tir.schedule.independence import require_finished, require_same_it
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import BlockRV, LoopRV
-from pellucid.tir.schedule.scope import is_affine, require_no_order
+from pellucid.tir.schedule.scope import (
+    is_affine,
+    moves_reduction,
+    require_no_order,
+    require_no_repetition,
+)
 from pellucid.tir.schedule.split_fuse import require_directly_inside
 from pellucid.tir.schedule.tree import Spot
 from pellucid.tir.stmt import For, ForKind
@@ -41,9 +46,9 @@ class ReorderPrimitives(ScheduleCore):
 
         Conditions: no loop is given twice; all are in one nest, with nothing beside them from the
         outermost to the innermost; blocks below have only data-parallel and reduction variables,
-        with affine bindings; bounds do not depend on a loop that would come further in; where there
-        are several blocks, they use of each other only what the same iteration wrote, and no sums
-        that the loops carry on.
+        with affine bindings, and reductions are not repeated by a loop; bounds do not depend on a
+        loop that would come further in; where there are several blocks, they use of each other only
+        what the same iteration wrote, and no sums that the loops carry on.
         """
         if len(ordered_loops) < 2:
             return
@@ -74,6 +79,8 @@ class ReorderPrimitives(ScheduleCore):
                     expected="sums of digits of the loop variables, each used once",
                     found=", ".join(repr(value) for value in each.realize.iter_values),
                 )
+            if any(moves_reduction(each, loop) for loop in chain):
+                require_no_repetition(each, chain)
         if len(blocks) > 1:
             require_finished(blocks, chain)
             require_same_iteration(chain[-1], blocks, outside_analyzer(analyzer, chain[-1]))

@@ -195,6 +195,15 @@ def require_no_repetition(spot: Spot, loops: Iterable[Spot]) -> None:
             )
 
 
+def moves_reduction(spot: Spot, loop: Spot) -> bool:
+    """Whether a loop moves a reduction variable of a block."""
+    moved = {loop.loop.loop_var}
+    return any(
+        v.iter_type != IterVar.DataPar and uses_var(value, moved.__contains__)
+        for v, value in zip(spot.block.iter_vars, spot.realize.iter_values, strict=True)
+    )
+
+
 def require_fixed_domains(spot: Spot) -> None:
     """Refuse a block whose variables have domains that depend on the loops around it."""
     loops = {each.loop.loop_var for each in spot.above() if each.is_loop}
