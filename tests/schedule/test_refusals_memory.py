@@ -502,3 +502,102 @@ def test_matmul_is_no_padding() -> None:
         "`decompose_padding` cannot be applied: the block 'C' is no complete block: not all of its "
         "iteration variables are data-parallel.",
     )
+
+
+@T.prim_func
+def corners(A: T.Buffer((4, 4)), C: T.Buffer((4, 4))) -> None:
+    B = T.alloc_buffer((4, 4))
+    with T.block("B"):
+        T.reads(A[0:4, 0:4])
+        T.writes(B[0:2, 0:2], B[2:4, 2:4])
+        for i, j in T.grid(2, 2):
+            B[i, j] = A[i, j]
+            B[i + 2, j + 2] = A[i + 2, j + 2]
+    for i, j in T.grid(2, 2):
+        with T.block("C"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            C[vi, vj] = B[vi, vj]
+    for i, j in T.grid(2, 2):
+        with T.block("D"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            C[vi + 2, vj + 2] = B[vi + 2, vj + 2]
+
+
+def test_copies_of_what_is_not_written() -> None:
+    refused(
+        corners,
+        lambda sch: lambda: sch.cache_read("C", 0, "local"),
+        "`cache_read` cannot be applied: the copy of 'B' would contain elements that 'B' may not "
+        "write.",
+    )
+
+
+@T.prim_func
+def under_a_branch(A: T.Buffer((4,)), n: T.int32) -> None:
+    if n > 0:
+        for i in range(4):
+            with T.block("A"):
+                vi = T.axis.spatial(4, i)
+                A[vi] = A[vi] + 1.0
+
+
+@T.prim_func
+def copied_under_a_branch(A: T.Buffer((4,)), B: T.Buffer((4,)), n: T.int32) -> None:
+    if n > 0:
+        for i in range(4):
+            with T.block("B"):
+                vi = T.axis.spatial(4, i)
+                B[vi] = A[vi]
+
+
+def test_blocks_under_branches() -> None:
+    refused(
+        under_a_branch,
+        lambda sch: lambda: sch.cache_inplace("A", 0, "local"),
+        "`cache_inplace` cannot be applied: the block 'A' is not directly reached in 'root'.",
+    )
+    refused(
+        copied_under_a_branch,
+        lambda sch: lambda: sch.reindex("B", ("read", 0)),
+        "`reindex` cannot be applied: the block 'B' is not directly reached in 'root'.",
+    )
+
+
+def test_padding_values_from_memory() -> None:
+    def steps(sch: Any) -> Any:
+        buffer = sch.get(sch.get_block("B")).reads[0].buffer
+        return lambda: sch.transform_layout(
+            "B", "B", lambda i, j: (i, j // 5, j % 5), lambda i, j, k: buffer[i, j]
+        )
+
+    refused(
+        elementwise,
+        steps,
+        "`transform_layout` cannot be applied: a padding value loads from memory.",
+    )
+
+
+@T.prim_func
+def growing(A: T.Buffer((8,)), C: T.Buffer((4,))) -> None:
+    B = T.alloc_buffer((8,))
+    for i in range(8):
+        with T.block("B"):
+            vi = T.axis.spatial(8, i)
+            B[vi] = A[vi]
+    for i in range(4):
+        with T.block("C"):
+            vi = T.axis.spatial(4, i)
+            C[vi] = B[vi] + B[vi + vi // 2 + 1]
+
+
+def test_windows_of_no_fixed_step() -> None:
+    def steps(sch: Any) -> Any:
+        sch.compute_at("B", loops(sch, "C")[0])
+        return lambda: sch.rolling_buffer("B", 0)
+
+    refused(
+        growing,
+        steps,
+        "`rolling_buffer` cannot be applied: the part of 'B' that one iteration of 'i' needs has "
+        "no fixed size or step.",
+    )

@@ -119,7 +119,10 @@ class LayoutPrimitives(ScheduleCore):
         rank = len(layout.final_indices)
         found: IndexMap
         if isinstance(value, IndexMap) or callable(value):
-            found = self.in_sizes(as_index_map(value, rank, "int32"))
+            found = as_index_map(value, rank, "int32")
+            if any(isinstance(each, BufferLoad) for each in pre_order(found)):
+                raise Refused("a padding value loads from memory", found=repr(found))
+            found = self.in_sizes(found)
             single = found.final_indices[0]
             self.note(pad_value=single.value if isinstance(single, IntImm | FloatImm) else found)
         else:
@@ -128,8 +131,6 @@ class LayoutPrimitives(ScheduleCore):
         if len(found.final_indices) != 1:
             raise Refused("a padding value is one value", found=str(len(found.final_indices)))
         result: PrimExpr = as_expr(found.final_indices[0])
-        if any(isinstance(each, BufferLoad) for each in pre_order(result)):
-            raise Refused("a padding value loads from memory", found=repr(result))
         if result.dtype != target.dtype:
             result = result.astype(str(target.dtype))
         return list(found.initial_indices), result
