@@ -282,3 +282,53 @@ def test_lanes_that_are_off_may_read_anything_inside():
     values[40:], places[40:] = 0, 1 << 30
     for n in (0, 7, 40):
         agree(f, values, places, random((64,)), n)
+
+
+def test_fused_tiles_are_vectors_of_runs():
+    @T.prim_func
+    def f(A: T.Buffer((8, 28), "float32"), B: T.Buffer((6, 26), "float32")):
+        for y, x in T.grid(3, 13):
+            for k in range(3):
+                for i in T.vectorized(4):
+                    B[y * 2 + i // 2, x * 2 + i % 2] = (
+                        B[y * 2 + i // 2, x * 2 + i % 2] + A[y * 2 + i // 2 + k, x * 2 + i % 2 + k]
+                    )
+
+    assert refusals(f) == []
+    text = build(f).get_source("ll")
+    assert "<2 x float>" in text
+    assert "gather" not in text
+    assert "scatter" not in text
+    agree(f, random((8, 28)), random((6, 26)))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "bool", "float16", "float64"])
+def test_runs_of_every_dtype(dtype):
+    @T.prim_func
+    def f(A: T.Buffer((64,), dtype), B: T.Buffer((64,), dtype)):
+        for o in range(2):
+            for i in T.vectorized(16):
+                B[o * 32 + i // 4 * 8 + i % 4] = A[o * 32 + i % 8 * 4 + i // 8]
+
+    assert refusals(f) == []
+    agree(f, random((64,), dtype), random((64,), dtype))
+
+
+@pytest.mark.parametrize(
+    ("index", "other"),
+    [
+        (lambda i: i // 2, lambda i: i // 2),
+        (lambda i: i % 4, lambda i: i % 4),
+        (lambda i: i // 2 * 4 + i % 2, lambda i: i // 2 * 4 + i % 2 + 4),
+        (lambda i: i // 2 * 4 + i % 2, lambda i: i),
+    ],
+)
+def test_tiles_that_overlap_stay_in_order(index, other):
+    @T.prim_func
+    def f(A: T.Buffer((64,), "float32")):
+        for i in T.vectorized(8):
+            A[index(i)] = A[other(i)] + T.float32(1)
+
+    (reason,) = refusals(f)
+    assert "another one writes" in reason
+    agree(f, random((64,)))

@@ -25,9 +25,14 @@ from pellucid.support.errors import InternalError
 from pellucid.tir.buffer import Buffer, BufferLoad
 from pellucid.tir.stmt import BufferStore
 from pellucid.tir.transform.index_ranges import Linear
+from pellucid.tir.transform.ramps import split_lanes
 
 WIDEST_STRIDE = 4
 """Up to this stride, elements are picked out of one wide load instead of being gathered."""
+
+
+MOST_PIECES = 8
+"""Up to so many runs, a vector is put together of them instead of being gathered."""
 
 
 class AccessEmitter(ExprEmitter):
@@ -82,7 +87,53 @@ class AccessEmitter(ExprEmitter):
             picked = self.load_strided(expr.buffer, index, stride, dtype)
             if picked is not None:
                 return picked
+        pieces = None if mask is not None else self.pieces(expr.buffer, index)
+        if pieces is not None:
+            return self.load_pieces(expr.buffer, *pieces, dtype)
         return self.gather(expr.buffer, index, dtype, mask)
+
+    def pieces(self, buffer: Buffer, index: PrimExpr) -> tuple[Linear, list[int], int] | None:
+        """An index vector as runs of equal length: what they count from, where each begins, and the
+        length. None where there are no such runs, or too many.
+        """
+        split_index = split_lanes(index) if buffer.dtype.lanes == 1 else None
+        if split_index is None:
+            return None
+        base, offsets = split_index
+        starts = [
+            lane
+            for lane, offset in enumerate(offsets)
+            if lane == 0 or offset != offsets[lane - 1] + 1
+        ]
+        length = len(offsets) // len(starts)
+        if len(starts) > MOST_PIECES or starts != list(range(0, len(offsets), length)):
+            return None
+        return self.ranges.linear(base), [offsets[lane] for lane in starts], length
+
+    def load_pieces(
+        self, buffer: Buffer, base: Linear, offsets: list[int], length: int, dtype: DataType
+    ) -> Value:
+        """Runs of elements, one load each, side by side."""
+        part = dtype.with_lanes(length)
+        loaded: list[Value] = []
+        for offset in offsets:
+            place = self.address_at(self.pointer(buffer), buffer.dtype, moved_by(base, offset))
+            loaded.append(self.f.load(memory_type(part), place, alignment(dtype)))
+        return from_memory(self.f, self.f.concat(loaded), dtype)
+
+    def store_pieces(
+        self, value: Value, buffer: Buffer, base: Linear, offsets: list[int], length: int
+    ) -> None:
+        """Runs of elements, one store each, in the order of the lanes."""
+        for number, offset in enumerate(offsets):
+            place = self.address_at(self.pointer(buffer), buffer.dtype, moved_by(base, offset))
+            lane = number * length
+            part = (
+                self.f.extract(value, lane)
+                if length == 1
+                else self.f.shuffle(value, None, range(lane, lane + length))
+            )
+            self.f.store(part, place, alignment(buffer.dtype))
 
     def may_read_all(self, mask: PrimExpr, buffer: Buffer, index: PrimExpr) -> bool:
         """Whether the lanes that `mask` leaves out may be read as well: nothing uses them, and they
@@ -236,6 +287,10 @@ class AccessEmitter(ExprEmitter):
             else:
                 self.f.masked_store(value, place, alignment(dtype), active)
             return
+        pieces = None if active is not None else self.pieces(buffer, index)
+        if pieces is not None:
+            self.store_pieces(value, buffer, *pieces)
+            return
         self.f.scatter(value, self.element_addresses(buffer, index), alignment(dtype), active)
 
     def stored_value(self, expr: PrimExpr, mask: PrimExpr | None) -> Value:
@@ -272,6 +327,11 @@ def _moves_lanes(node: Any) -> bool:
 
 
 _IN_LANES = frozenset({"tir.if_then_else", "tir.likely"})
+
+
+def moved_by(form: Linear, distance: int) -> Linear:
+    """A linear form plus a constant."""
+    return Linear(form.constant + distance, form.terms)
 
 
 def _stride(index: PrimExpr) -> int | None:

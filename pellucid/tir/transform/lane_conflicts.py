@@ -3,7 +3,8 @@
 In: the body of a loop over flat buffers, its variable and number of iterations. Out: None, or the
 reason why the iterations depend on their order. Two accesses of one memory are told apart by their
 linear forms: with the same step `s` in the loop variable, iterations `x` and `y` meet only if
-`s * (x - y)` equals the difference of the rest, of which an interval is known.
+`s * (x - y)` equals the difference of the rest, of which an interval is known. Quotients and
+remainders of the variable of a short loop are computed for each iteration instead.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pellucid.arith.evaluate import evaluate
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import Var
+from pellucid.ir.scalar import Call, Var
 from pellucid.ir.structural import structural_equal
 from pellucid.ir.visitor import Visitor, pre_order
 from pellucid.tir.buffer import Buffer, BufferLoad
 from pellucid.tir.stmt import Stmt
 from pellucid.tir.transform.index_ranges import Linear, Ranges
+
+MOST_TABULATED = 64
+"""Loops of more iterations are judged by linear forms alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,54 @@ def _meet(step: int, lanes: int, rest: tuple[int, int]) -> bool:
     return False
 
 
+def _is_own(atom: PrimExpr, var: Var) -> bool:
+    """Whether an expression depends on the loop variable, and on nothing else."""
+    used = {node for node in pre_order(atom) if isinstance(node, Var | BufferLoad | Call)}
+    return used == {var}
+
+
+def _offsets(atoms: dict[PrimExpr, int], var: Var, lanes: int, ranges: Ranges) -> list[int] | None:
+    """What the atoms that depend on the loop variable alone come to in each iteration; they are
+    taken out. None for long loops, and where the iterations do not start at a constant.
+    """
+    low, high = ranges.interval(var)
+    if lanes > MOST_TABULATED or high - low + 1 != lanes:
+        return None
+    own = [(atom, factor) for atom, factor in atoms.items() if _is_own(atom, var)]
+    for atom, _ in own:
+        del atoms[atom]
+    try:
+        return [
+            sum(factor * int(evaluate(atom, {var: value})) for atom, factor in own)
+            for value in range(low, high + 1)
+        ]
+    except ZeroDivisionError:
+        return None  # an error when it runs, if it runs
+
+
+def _table_conflict(
+    name: str,
+    mine: list[int],
+    others: list[int],
+    one: tuple[Linear, dict[PrimExpr, int]],
+    other: tuple[Linear, dict[PrimExpr, int]],
+    var: Var,
+    seen: _Accesses,
+) -> str | None:
+    """Why two accesses depend on the order, whose distances in each iteration are known."""
+    (a, left), (b, right) = one, other
+    if any(not isinstance(atom, Var) and not seen.fixed(atom, var) for atom in (*left, *right)):
+        return f"an index of {name!r} is not linear"
+    _without_equal(left, right)
+    low, high = _rest(left, right, seen.inner, seen.ranges)
+    shift = b.constant - a.constant
+    for x, first in enumerate(mine):
+        for y, second in enumerate(others):
+            if x != y and low + shift <= first - second <= high + shift:
+                return f"an iteration accesses elements of {name!r} that another one writes"
+    return None
+
+
 def _conflict(one: Access, other: Access, var: Var, lanes: int, seen: _Accesses) -> str | None:
     """Why two accesses of one memory, at least one of them a store, depend on the order."""
     name = one.buffer.name
@@ -136,6 +189,10 @@ def _conflict(one: Access, other: Access, var: Var, lanes: int, seen: _Accesses)
         return f"{name!r} is accessed as two dtypes"
     a, b = seen.ranges.linear(one.index), seen.ranges.linear(other.index)
     left, right = _atoms(a), _atoms(b)
+    if any(_is_own(atom, var) and atom is not var for atom in (*left, *right)):
+        own = _offsets(left, var, lanes, seen.ranges), _offsets(right, var, lanes, seen.ranges)
+        if own[0] is not None and own[1] is not None:
+            return _table_conflict(name, own[0], own[1], (a, left), (b, right), var, seen)
     step, step_other = left.pop(var, 0), right.pop(var, 0)
     if step != step_other:
         return f"{name!r} is accessed with different steps"

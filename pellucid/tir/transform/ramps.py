@@ -7,11 +7,23 @@ A ramp of stride one is one access to consecutive memory; any other vector of in
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from functools import cache
 
 from pellucid.ir.arithmetic import add, const, match_types, mul, sub
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import Add, Broadcast, IntImm, Mul, Ramp, Sub
+from pellucid.ir.scalar import (
+    Add,
+    BinaryOp,
+    Broadcast,
+    FloorDiv,
+    FloorMod,
+    IntImm,
+    Mul,
+    Ramp,
+    Sub,
+)
 
 Lanes = tuple[PrimExpr, PrimExpr]
 """Base and stride."""
@@ -62,6 +74,55 @@ def moved(index: PrimExpr, distance: PrimExpr) -> PrimExpr:
         base = add(distance, index.base)
         return Ramp(*match_types(base, index.stride), index.lanes)
     return as_ramp(add(distance, index))
+
+
+def split_lanes(index: PrimExpr) -> tuple[PrimExpr, tuple[int, ...]] | None:
+    """An index vector as one number plus a constant for each lane; None where it is not."""
+    count = index.dtype.lanes
+    fixed = _constants(index)
+    if fixed is not None:
+        return const(0, index.dtype.scalar), fixed
+    if isinstance(index, Broadcast) and index.value.dtype.lanes == 1:
+        return index.value, (0,) * count
+    if isinstance(index, Ramp) and isinstance(index.stride, IntImm) and index.base.dtype.lanes == 1:
+        return index.base, tuple([index.stride.value * lane for lane in range(count)])
+    if not isinstance(index, Add | Sub):
+        return None
+    a, b = split_lanes(index.a), split_lanes(index.b)
+    if a is None or b is None:
+        return None
+    sign = 1 if isinstance(index, Add) else -1
+    base = add(a[0], b[0]) if sign > 0 else sub(a[0], b[0])
+    return base, tuple([x + sign * y for x, y in zip(a[1], b[1], strict=True)])
+
+
+def _constants(expr: PrimExpr) -> tuple[int, ...] | None:
+    """The lanes of a vector without variables; None if it has some, or is no integer arithmetic."""
+    count = expr.dtype.lanes
+    if isinstance(expr, Broadcast) and isinstance(expr.value, IntImm):
+        return (expr.value.value,) * count
+    if isinstance(expr, Ramp):
+        base, stride = expr.base, expr.stride
+        if isinstance(base, IntImm) and isinstance(stride, IntImm):
+            return tuple([base.value + stride.value * lane for lane in range(count)])
+        return None
+    operation = _ARITHMETIC.get(type(expr))
+    if operation is None or not isinstance(expr, BinaryOp):
+        return None
+    a = _constants(expr.a)
+    b = None if a is None else _constants(expr.b)
+    if a is None or b is None or (isinstance(expr, FloorDiv | FloorMod) and 0 in b):
+        return None
+    return tuple([operation(x, y) for x, y in zip(a, b, strict=True)])
+
+
+_ARITHMETIC: dict[type[PrimExpr], Callable[[int, int], int]] = {
+    Add: operator.add,
+    Sub: operator.sub,
+    Mul: operator.mul,
+    FloorDiv: int.__floordiv__,
+    FloorMod: int.__mod__,
+}
 
 
 @cache
