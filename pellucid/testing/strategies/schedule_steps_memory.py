@@ -83,7 +83,7 @@ def _transform_layout(picks: Picks) -> None:
             assume_injective_transform=True,
         )
         return
-    pad = picks.choice([None, None, 0, 3, _seven])
+    pad = picks.choice([None, None, 0, 3, 0.5, _seven, _half])
     if picks.chance(0.1):
         picks.step("transform_layout", block, choice, picks.layout(extents), axis_separators=[1])
         return
@@ -99,6 +99,11 @@ def _transform_layout(picks: Picks) -> None:
 def _seven(*indices: Any) -> int:
     del indices
     return 7
+
+
+def _half(*indices: Any) -> float:
+    del indices
+    return 0.5
 
 
 def _backwards(extents: list[int]) -> Callable[..., Any]:

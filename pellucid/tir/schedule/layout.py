@@ -122,9 +122,12 @@ class LayoutPrimitives(ScheduleCore):
             found = as_index_map(value, rank, "int32")
             if any(isinstance(each, BufferLoad) for each in pre_order(found)):
                 raise Refused("a padding value loads from memory", found=repr(found))
-            found = self.in_sizes(found)
             single = found.final_indices[0]
-            self.note(pad_value=single.value if isinstance(single, IntImm | FloatImm) else found)
+            if isinstance(single, IntImm | FloatImm):
+                self.note(pad_value=single.value)
+            else:
+                found = self.in_sizes(found)
+                self.note(pad_value=found)
         else:
             indices = [Var(f"i{k}", "int32") for k in range(rank)]
             found = IndexMap(indices, [const(value, str(target.dtype))])
