@@ -1,9 +1,10 @@
 """Markdown as a document: text with fenced code.
 
 Three dialects are told apart by what the page contains. Where some fences carry a mark that says
-"run me" (`{.python .input}` of d2lbook, `{code-cell}` of MyST), only those run, and plain
-fences of Python are illustrations. Else every fence of Python runs, in jupytext pages and in plain
-ones. Fences between `<!-- #region -->` and `<!-- #endregion -->` belong to the text around them.
+"run me" (`{.python .input}` of d2lbook, `{code-cell}` of MyST, `{python}` of Quarto), only those
+run, and plain fences of Python are illustrations. Else every fence of Python runs, in jupytext
+pages and in plain ones. Fences between `<!-- #region -->` and `<!-- #endregion -->` belong to the
+text around them.
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ from pellucid.compat.documents.prepare import python_of
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?^(?:---|\.\.\.)[ \t]*\n", re.DOTALL | re.MULTILINE)
 LANGUAGES = {"python", "python3", "py", "ipython", "ipython3"}
 SKIPPED = re.compile(r"\b(skip|skip-execution|no-?run|noeval|eval\s*=\s*false)\b", re.IGNORECASE)
+QUARTO = re.compile(r"\{python3?\b")
+NOT_EVALUATED = re.compile(r"^#\|\s*eval:\s*false\b", re.MULTILINE)
+SESSION = re.compile(r"\A\s*>>> ")
 OPTION = re.compile(r"^:([\w-]+):(.*)$")
 
 IN_REGION = "part of the text: it stands in a region"
 PLAIN = "plain fence in a document that marks the cells to run"
 RESULT = "shows a result"
 MARKED = "marked not to be run"
+IN_SESSION = "an interactive session, shown as it went"
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,9 @@ class Fence:
     @property
     def is_marked(self) -> bool:
         """Whether the fence says that it is a cell."""
-        attributes = self.info.lstrip().startswith("{")
-        return attributes and bool(self.words & {"input", "output", "code-cell"})
+        if not self.info.startswith("{"):
+            return False
+        return bool(self.words & {"input", "output", "code-cell"}) or bool(QUARTO.match(self.info))
 
 
 def read(text: str) -> tuple[str, list[Cell]]:
@@ -106,10 +112,12 @@ def _cell(fence: Fence, marked: bool, bound: set[str]) -> Cell:
     source, options = _without_options(fence)
     if fence.in_region:
         return Cell("illustration", source, line, reason=IN_REGION)
-    if SKIPPED.search(fence.info) or SKIPPED.search(options):
+    if SKIPPED.search(f"{fence.info} {options}") or NOT_EVALUATED.search(source):
         return Cell("illustration", source, line, reason=MARKED)
     if marked and not fence.is_marked:
         return Cell("illustration", source, line, reason=PLAIN)
+    if SESSION.match(source):
+        return Cell("illustration", source, line, reason=IN_SESSION)
     if "output" in fence.words and not is_code(source, bound):
         return Cell("illustration", source, line, reason=RESULT)
     return Cell("code", source, line)

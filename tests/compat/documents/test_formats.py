@@ -170,6 +170,32 @@ def test_code_cells_of_myst(tmp_path) -> None:
     assert cell.source.startswith("\n"), "the option leaves an empty line, so that lines count"
 
 
+QUARTO = """```{python}
+a = 1
+```
+
+```{python}
+#| eval: false
+b
+```
+
+```python
+c
+```
+"""
+
+
+def test_code_cells_of_quarto(tmp_path) -> None:
+    document = read(tmp_path, QUARTO)
+    assert [each.source for each in document.code] == ["a = 1\n"]
+
+
+def test_interactive_sessions_are_shown(tmp_path) -> None:
+    document = read(tmp_path, "```python\n>>> 1 + 1\n2\n```\n\n```python\n1\n```\n")
+    assert [each.kind for each in document.cells] == ["illustration", "code"]
+    assert document.cells[0].reason == "an interactive session, shown as it went"
+
+
 HEADER = "\n".join([f"#{' ---'}", "# jupyter: {}", f"#{' ---'}", ""])
 PERCENT = (
     HEADER
