@@ -37,10 +37,12 @@ STACK_RECURSIVE = 1024
 """As `STACK_TOTAL`, for functions that call themselves."""
 UNROLL_LIMIT = 512
 """Unrolled loops that would make more copies of a body than this are emitted as loops."""
-LARGE_BODY = 8
-"""Loops around so many copies of a statement, or more, are not unrolled by LLVM."""
 UNROLL_LOOPS_LIMIT = 64
 """The same where the body has loops of its own."""
+LARGE_BODY = 8
+"""Loops around so many copies of a statement, or more, are not unrolled by LLVM ..."""
+SHORT_LOOP = 16
+"""... unless they have at most so many iterations."""
 
 
 class StmtEmitter(PackedEmitter):
@@ -92,7 +94,9 @@ class StmtEmitter(PackedEmitter):
         """A counted loop."""
         end = self.f.add(begin, extent)
         # A body with many copies in it fills the registers: LLVM need not make more of them.
-        full = _inside(loop.body)[0] >= LARGE_BODY
+        # Short loops it may still write out: what they keep in memory becomes registers then.
+        short = extent.constant is not None and extent.constant <= SHORT_LOOP
+        full = not short and _inside(loop.body)[0] >= LARGE_BODY
         hint = self.module.loop_metadata("llvm.loop.unroll.disable") if full else ""
         with (
             self.f.loop(begin, end, at_least_once=runs, metadata=hint) as counted,
