@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pellucid.arith.analyzer import Analyzer
 from pellucid.ir.arithmetic import add, const, mul, sub
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, Range, Var
@@ -128,6 +129,7 @@ class _Rewrite(Folder):
         super().__init__()
         self.windows = windows
         self.made: dict[Buffer, Buffer] = {}
+        self.analyzer = Analyzer()
 
     def visit_block_(self, node: Any) -> Any:
         """The allocation of smaller buffers."""
@@ -140,9 +142,10 @@ class _Rewrite(Folder):
         return new if buffers == list(new.alloc_buffers) else new.replace(alloc_buffers=buffers)
 
     def moved(self, buffer: Buffer, indices: Any) -> list[PrimExpr]:
-        """Indices counted from the start of the windows."""
+        """Indices counted from the start of the windows; what they share with it cancels."""
         return [
-            sub(index, low) for index, (low, _) in zip(indices, self.windows[buffer], strict=True)
+            self.analyzer.simplify(sub(index, low))
+            for index, (low, _) in zip(indices, self.windows[buffer], strict=True)
         ]
 
     def visit_buffer_load_(self, node: Any) -> Any:

@@ -18,7 +18,7 @@ from pellucid.ir.scalar import And, Broadcast, IntImm, Or, Ramp, Range, Var
 from pellucid.ir.transform import Pass
 from pellucid.ir.visitor import pre_order
 from pellucid.tir.block import BlockRealize
-from pellucid.tir.buffer import BufferLoad
+from pellucid.tir.buffer import BufferLoad, BufferRegion
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.stmt import BufferStore, Evaluate, ForKind, IfThenElse, Stmt
 from pellucid.tir.transform.folding import Folder, is_op, keep_loop
@@ -150,6 +150,20 @@ class _Simplify(Folder):
         if same and predicate is node.predicate:
             return node
         return BufferStore(buffer, value, indices, predicate, span=node.span)
+
+    def visit_buffer_region_(self, node: Any) -> Any:
+        """What a block says that it reads or writes."""
+        buffer = self.visit(node.buffer)
+        region = tuple(
+            [
+                each if low is each.min and extent is each.extent else Range(min=low, extent=extent)
+                for each in node.region
+                for low, extent in [(self.simple(each.min), self.simple(each.extent))]
+            ]
+        )
+        if buffer is node.buffer and all(a is b for a, b in zip(region, node.region, strict=True)):
+            return node
+        return BufferRegion(buffer, region, span=node.span)
 
     def simple_all(self, indices: tuple[PrimExpr, ...]) -> tuple[PrimExpr, ...]:
         """Several indices; the same tuple when none changes."""
