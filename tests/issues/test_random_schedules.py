@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pellucid import te, tir, topi
+from pellucid.script import tir as T
 from pellucid.support.errors import ScheduleError
 from pellucid.testing.strategies import schedule_programs as programs
 from pellucid.tir.schedule import Schedule
@@ -240,6 +241,55 @@ def test_reductions_are_not_moved_into_loops_that_repeat_them() -> None:
         "`reverse_compute_at` cannot be applied: the loop 'u' repeats the reduction of the block "
         "'C'.",
     )
+
+
+@T.prim_func
+def copy_row(A: T.Buffer((10,)), B: T.Buffer((10,))) -> None:
+    with T.block("root"):
+        T.reads(A[0:10])
+        T.writes(B[0:10])
+        for i in range(10):
+            with T.block("P"):
+                vi = T.axis.spatial(10, i)
+                B[vi] = T.if_then_else(vi >= 2 and vi < 8, A[vi], 0.0)
+
+
+def test_intrinsics_stay_inside_their_buffers() -> None:
+    tir.TensorIntrin.register("test.copy_row", copy_row, copy_row, override=True)
+
+    def steps(sch: Any) -> Any:
+        (i,) = loops(sch, "P")
+        return lambda: sch.tensorize(i, "test.copy_row")
+
+    refused(
+        programs.pad_row,
+        steps,
+        "`tensorize` cannot be applied: the part of 'A' that the intrinsic 'test.copy_row' touches "
+        "may leave the buffer.",
+    )
+
+
+def test_blocks_of_intrinsics_are_new_ones() -> None:
+    first = Schedule(programs.elementwise)
+    block = first.get_block("B")
+    inner = first.blockize(loops(first)[1])
+    root = first.get(inner)
+    made = tir.TensorIntrin.register("test.row_of_doubles", double_row, double_row, override=True)
+    first.tensorize(inner, made)
+    assert root is not first.get(inner)
+    with pytest.raises(ScheduleError, match="the block 'B' is gone: `tensorize` consumed it"):
+        first.get(block)
+
+
+@T.prim_func
+def double_row(A: T.Buffer((8,)), B: T.Buffer((8,))) -> None:
+    with T.block("root"):
+        T.reads(A[0:8])
+        T.writes(B[0:8])
+        for i in range(8):
+            with T.block("B"):
+                vi = T.axis.spatial(8, i)
+                B[vi] = A[vi] * 2.0
 
 
 def test_layouts_of_another_rank_are_schedule_errors() -> None:

@@ -35,6 +35,7 @@ from pellucid.tir.schedule.intrin import TensorIntrin, root_of
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import BlockRV, LoopRV
+from pellucid.tir.schedule.tree import with_tokens
 from pellucid.tir.stmt import BufferStore, For, SeqStmt, Stmt
 from pellucid.tir.stmt_functor import renew_defs
 
@@ -61,7 +62,7 @@ class TensorizePrimitives(BlockizePrimitives):
             >>> sch.tensorize(j, "docs.double8")
 
         Conditions: the intrinsic is known; the body of the block is the description's, up to names,
-        the position of the regions, and leading dimensions.
+        the position of the regions, and leading dimensions; the regions lie inside their buffers.
         """
         intrin = self._intrin(tensor_intrin)
         reference: Any = block_or_loop
@@ -70,7 +71,12 @@ class TensorizePrimitives(BlockizePrimitives):
         spot = self.block(reference)
         name = self.name_of(reference)
         desc = root_of(intrin.desc, "description")
-        matcher = _Matcher(self.analyzer(name), spot.block)
+        analyzer = self.analyzer(name)
+        for each in spot.above():
+            for variable in () if each.is_loop else each.block.iter_vars:
+                if variable.dom is not None:
+                    analyzer.bind(variable.var, variable.dom)
+        matcher = _Matcher(analyzer, spot.block)
         try:
             matcher.match(spot.block.body, desc.body)
         except _MismatchError as reason:
@@ -272,7 +278,8 @@ class _Matcher:
 
 def _implemented(block: Block, intrin: TensorIntrin, matcher: _Matcher) -> Block:
     """The block with the implementation as its body."""
-    impl: PrimFunc = renew_defs(intrin.impl)
+    # Its blocks are new ones each time.
+    impl: PrimFunc = with_tokens(renew_defs(intrin.impl), renew=True)
     root = root_of(impl, "implementation")
     views: list[MatchBufferRegion] = []
     begins: dict[Buffer, tuple[Buffer, list[PrimExpr]]] = {}
@@ -284,7 +291,9 @@ def _implemented(block: Block, intrin: TensorIntrin, matcher: _Matcher) -> Block
             )
         buffer, begin = matcher.begins[described]
         begins[view] = (buffer, begin)
-        views.append(MatchBufferRegion(view, _region(buffer, begin, view.shape)))
+        region = _region(buffer, begin, view.shape)
+        _require_inside(region, intrin, matcher.analyzer)
+        views.append(MatchBufferRegion(view, region))
     return block.replace(
         body=root.body,
         reads=[_moved(each, begins) for each in root.reads],
@@ -293,6 +302,18 @@ def _implemented(block: Block, intrin: TensorIntrin, matcher: _Matcher) -> Block
         alloc_buffers=[*block.alloc_buffers, *root.alloc_buffers],
         annotations=block.annotations.updated(dict(root.annotations.items())),
     )
+
+
+def _require_inside(region: BufferRegion, intrin: TensorIntrin, analyzer: Analyzer) -> None:
+    """Refuse a region that may leave its buffer: an intrinsic touches all of it."""
+    for each, extent in zip(region.region, region.buffer.shape, strict=True):
+        begins = analyzer.can_prove_greater_equal(each.min, 0)
+        if not begins or not analyzer.can_prove_less_equal(add(each.min, each.extent), extent):
+            raise Refused(
+                f"the part of {region.buffer.name!r} that the intrinsic {intrin.name!r} touches "
+                "may leave the buffer",
+                found=repr(region),
+            )
 
 
 def _region(buffer: Buffer, begin: Sequence[PrimExpr], shape: Sequence[PrimExpr]) -> BufferRegion:
