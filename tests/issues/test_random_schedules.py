@@ -292,6 +292,21 @@ def double_row(A: T.Buffer((8,)), B: T.Buffer((8,))) -> None:
                 B[vi] = A[vi] * 2.0
 
 
+def test_open_parts_of_loops_are_not_empty() -> None:
+    def steps(sch: Any) -> Any:
+        i, _, _ = loops(sch, "B")
+        return lambda: sch.loop_partition(i, [None, 1])
+
+    refused(
+        programs.units,
+        steps,
+        "`loop_partition` cannot be applied: the factors do not add up to the extent of the loop "
+        "'i'.",
+        expected="less than 1 beside the open one",
+        found="1",
+    )
+
+
 def test_layouts_of_another_rank_are_schedule_errors() -> None:
     refused(
         programs.elementwise,

@@ -184,12 +184,12 @@ def _parts(numbers: list[Any], spot: Spot) -> list[int]:
     total = sum(each for k, each in enumerate(numbers) if k not in opened)
     if opened and total < whole:
         numbers[opened[0]] = whole - total
-        total = whole
-    if total != whole or not numbers:
+        total, opened = whole, []
+    if total != whole or opened or not numbers:
         raise Refused(
             f"the factors do not add up to the extent of the loop {spot.name!r}",
             spot,
-            expected=str(whole),
+            expected=f"less than {whole} beside the open one" if opened else str(whole),
             found=str(total),
         )
     return numbers
