@@ -1,9 +1,10 @@
 """Loads, stores and addresses: how accesses to flat buffers become LLVM memory instructions.
 
 In: `BufferLoad` and `BufferStore` on one-dimensional buffers. Out: plain loads and stores for
-consecutive elements, several where the lanes are a few runs of elements, masked ones where there
-is a predicate, gathers and scatters for everything else. The constant part of an index stays apart from the rest, which is computed once for the
-accesses that share it: the instructions of an unrolled tile differ in a displacement only.
+consecutive elements, several where the lanes are a few runs of elements, masked ones where there is
+a predicate, gathers and scatters for everything else. The constant part of an index stays apart
+from the rest, which is computed once for the accesses that share it: the instructions of an
+unrolled tile differ in a displacement only.
 """
 
 from __future__ import annotations
