@@ -307,6 +307,14 @@ def test_open_parts_of_loops_are_not_empty() -> None:
     )
 
 
+def test_copies_are_as_wide_as_the_loops_around_them() -> None:
+    def steps(sch: Any) -> None:
+        sch.read_at(loops(sch, "C")[2], "C", 0, "shared")
+        sch.cache_read("C", 0, "local")
+
+    check(programs.symbolic_matmul, steps, sizes={"n": 3, "m": 2})
+
+
 def test_layouts_of_another_rank_are_schedule_errors() -> None:
     refused(
         programs.elementwise,

@@ -12,7 +12,7 @@ from typing import Any
 
 from pellucid.arith.analyzer import Analyzer
 from pellucid.arith.int_set import IntSet
-from pellucid.ir.arithmetic import add, const, ge, logical_and, lt, sub
+from pellucid.ir.arithmetic import add, cast_to, const, ge, logical_and, lt, sub
 from pellucid.ir.node import Node
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, IterVar, Range, Var
@@ -107,7 +107,8 @@ def copy_nest(
     for axis, (low, extent, guarded) in enumerate(
         zip(part.begin, part.extent, part.guarded, strict=True)
     ):
-        dtype = whole[axis].dtype
+        # Constant shapes are of any width, what loops compute of theirs.
+        dtype = max(whole[axis].dtype, low.dtype, key=lambda each: each.bits)
         var = Var(f"ax{axis}", dtype)
         loops.append(For(var, const(0, dtype), _as(extent, dtype), ForKind.SERIAL, _NOTHING))
         value = add(_as(low, dtype), var)
@@ -115,7 +116,7 @@ def copy_nest(
         if guarded:
             inside = logical_and(ge(value, const(0, dtype)), lt(value, whole[axis]))
             predicate = logical_and(predicate, inside)
-        domain = Range(min=const(0, dtype), extent=whole[axis])
+        domain = Range(min=const(0, dtype), extent=_as(whole[axis], dtype))
         iter_vars.append(IterVar(domain, Var(f"v{axis}", dtype), IterVar.DataPar))
     body = store([each.var for each in iter_vars])
     loads = [each for each in pre_order(body.value) if isinstance(each, BufferLoad)]
@@ -130,7 +131,7 @@ def copy_nest(
 
 
 def _as(expr: PrimExpr, dtype: Any) -> PrimExpr:
-    return const(expr.value, dtype) if isinstance(expr, IntImm) else expr
+    return const(expr.value, dtype) if isinstance(expr, IntImm) else cast_to(dtype, expr)
 
 
 _NOTHING = Evaluate(0)
