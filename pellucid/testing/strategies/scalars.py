@@ -85,7 +85,7 @@ def _condition(draw: st.DrawFn, leaves: list[PrimExpr], depth: int) -> PrimExpr:
     flags = [leaf for leaf in leaves if leaf.dtype == "bool"]
     if flags and draw(st.integers(0, 3)) == 0:
         return draw(st.sampled_from(flags))
-    kind = draw(st.integers(0, 4 if depth > 0 else 1))
+    kind = draw(st.integers(0, 5 if depth > 0 else 1))
     if kind <= 1:
         dtype = draw(st.sampled_from(["int32", "int64", "uint8", "float32", "float64"]))
         a = expression(draw, DataType(dtype), leaves, depth - 1)
@@ -93,7 +93,7 @@ def _condition(draw: st.DrawFn, leaves: list[PrimExpr], depth: int) -> PrimExpr:
         node = draw(st.sampled_from([ir.EQ, ir.NE, ir.LT, ir.LE, ir.GT, ir.GE]))
         return node(a, b)
     a = _condition(draw, leaves, depth - 1)
-    if kind == 2:
+    if kind in (2, 3):
         return ir.Not(a)
     node = draw(st.sampled_from([ir.And, ir.Or]))
     return node(a, _condition(draw, leaves, depth - 1))
