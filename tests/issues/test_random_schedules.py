@@ -315,6 +315,19 @@ def test_copies_are_as_wide_as_the_loops_around_them() -> None:
     check(programs.symbolic_matmul, steps, sizes={"n": 3, "m": 2})
 
 
+def test_sizes_stay_dimensions_of_parameters() -> None:
+    def steps(sch: Any) -> Any:
+        sch.transform_layout("B", "A", lambda i, j: (i * 4 + j,))
+        return lambda: sch.transform_layout("C", "C", lambda i, j: (i * 4 + j,))
+
+    refused(
+        programs.symbolic_chain,
+        steps,
+        "`transform_layout` cannot be applied: the size 'n' would be no dimension of a parameter "
+        "any more.",
+    )
+
+
 def test_layouts_of_another_rank_are_schedule_errors() -> None:
     refused(
         programs.elementwise,

@@ -70,7 +70,8 @@ class LayoutPrimitives(ScheduleCore):
             >>> sch.transform_layout("B", ("write", 0), lambda i, j: (j // 4, i, j % 4))
 
         Conditions: the buffer is a parameter or allocated by a block, compact, and not used through
-        its pointer, views or regions handed to calls; the map is injective: digits of the indices
+        its pointer, views or regions handed to calls; symbolic sizes stay dimensions of parameters;
+        the map is injective: digits of the indices
         that cover each (`assume_injective_transform` takes it on trust); a function of padding
         values loads nothing from memory.
         """
@@ -106,6 +107,7 @@ class LayoutPrimitives(ScheduleCore):
             axis_separators=[const(each) for each in separators],
         )
         moved = relaid(func, target, new, layout, analyzer)
+        _require_sizes(func, moved, spot)
         if value is not None and sums is not None and written:
             moved = _with_padding(moved, spot, target, new, layout, sums, value)
         self.commit(name, moved)
@@ -194,6 +196,21 @@ def _require_relayable(func: PrimFunc, buffer: Buffer, spot: Spot) -> None:
             raise Refused(f"the buffer {buffer.name!r} is handed to a call", spot)
         if isinstance(each, Call | BufferStore) and _uses_pointer(each, buffer):
             raise Refused(f"the buffer {buffer.name!r} is used through its pointer", spot)
+
+
+def _require_sizes(before: PrimFunc, after: PrimFunc, spot: Spot) -> None:
+    """Refuse where a size could not be read off a parameter any more."""
+    old, new = (
+        {e for buffer in func.buffer_map.values() for e in buffer.shape if isinstance(e, Var)}
+        for func in (before, after)
+    )
+    lost = [each for each in old - new if each not in after.params]
+    if lost:
+        raise Refused(
+            f"the size {lost[0].name!r} would be no dimension of a parameter any more",
+            spot,
+            expected="a layout that keeps the dimension in some parameter",
+        )
 
 
 def _uses_pointer(node: Any, buffer: Buffer) -> bool:
