@@ -71,9 +71,8 @@ class LayoutPrimitives(ScheduleCore):
 
         Conditions: the buffer is a parameter or allocated by a block, compact, and not used through
         its pointer, views or regions handed to calls; symbolic sizes stay dimensions of parameters;
-        the map is injective: digits of the indices
-        that cover each (`assume_injective_transform` takes it on trust); a function of padding
-        values loads nothing from memory.
+        the map is injective: digits of the indices that cover each (`assume_injective_transform`
+        takes it on trust); a function of padding values loads nothing from memory.
         """
         spot = self.block(block)
         name = self.name_of(block)
