@@ -10,10 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid import te
-from pellucid.arith import Analyzer
 from pellucid.ir import arithmetic as ar
 from pellucid.support.errors import TypeMismatchError
-from pellucid.topi.broadcast import UnprovedExtentsError, broadcast_indices, broadcast_shape
+from pellucid.topi.broadcast import broadcast_indices, broadcast_shape
 from pellucid.topi.shapes import (
     axis_of,
     compute,
@@ -21,6 +20,7 @@ from pellucid.topi.shapes import (
     integer,
     product,
     require_equal,
+    require_within,
     simplify,
     unravel,
     where_any,
@@ -147,25 +147,13 @@ def gather(data: te.Tensor, axis: int, indices: te.Tensor) -> te.Tensor:
 
     for number, extent in enumerate(data.shape):
         if number != at:
-            _require_within(indices.shape[number], extent)
+            require_within(indices.shape[number], extent, "gather")
 
     def element(*i: Any) -> Any:
         index = normal_index(indices(*i), data.shape[at])
         return where_any(data(*i[:at], index, *i[at + 1 :]), data.shape[at])
 
     return compute(indices.shape, element, "T_gather")
-
-
-def _require_within(count: Any, extent: Any) -> None:
-    """As many elements are read along an axis as there are, or fewer."""
-    least, most = ar.match_types(count, extent)
-    if not Analyzer().can_prove(least <= most):
-        raise UnprovedExtentsError(
-            "gather may read more elements along an axis than the tensor has.",
-            expected=f"at most {extent!r}",
-            found=repr(count),
-            cure="give both extents one name: in a graph R.match_cast does",
-        )
 
 
 def gather_elements(data: te.Tensor, indices: te.Tensor, axis: int = 0) -> te.Tensor:

@@ -18,7 +18,7 @@ from pellucid.tir.buffer import Buffer
 from pellucid.tir.stmt import Stmt, seq
 from pellucid.topi.broadcast import broadcast_indices, broadcast_shape
 from pellucid.topi.loops import block, grid, store, when
-from pellucid.topi.shapes import axis_of, constant, integer, require_equal
+from pellucid.topi.shapes import axis_of, constant, integer, require_equal, require_within
 from pellucid.topi.slicing import strided_set
 
 
@@ -135,6 +135,9 @@ def scatter_elements(
         require_equal(
             indices.shape[number], updates.shape[number], "The extents of indices and updates"
         )
+
+        if number != at:
+            require_within(indices.shape[number], data.shape[number], "scatter_elements")
 
     def writes(ins: list[Buffer], outs: list[Buffer]) -> Stmt:
         def one(i: list[Any]) -> Stmt:

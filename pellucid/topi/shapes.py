@@ -152,6 +152,19 @@ def require_equal(a: Any, b: Any, what: str) -> None:
         raise UnequalExtentsError(what, (as_expr(a), as_expr(b)))
 
 
+def require_within(count: Any, extent: Any, what: str) -> None:
+    """Raise unless `count` elements along an axis are provably no more than its extent."""
+    least, most = ar.match_types(count, extent)
+    if not _assumed.get() and not Analyzer().can_prove(least <= most):
+        raise TypeMismatchError(
+            f"{what} may go beyond the elements along an axis.",
+            expected=f"at most {extent!r}",
+            found=repr(count),
+            cure="give both extents one name: in a graph R.match_cast does, and checks it when the "
+            "program runs",
+        )
+
+
 def where_any(value: Any, *extents: Any) -> Any:
     """`value`, which reads at indices brought into `extents`, where none of these is 0; else 0."""
     unknown = [each for each in extents if constant(each) is None]

@@ -19,6 +19,7 @@ from pellucid.topi.shapes import (
     compute,
     constant,
     integer,
+    require_equal,
     simplify,
 )
 
@@ -177,13 +178,8 @@ def strided_set(a: te.Tensor, v: te.Tensor, begin: Any, end: Any, strides: Any =
         for n, (low, high, step) in enumerate(zip(lows, highs, steps, strict=True))
     ]
     for number, (_, extent) in enumerate(parts):
-        known, given = constant(extent), constant(v.shape[number])
-        if known is not None and given is not None and known != given:
-            raise TypeMismatchError(
-                f"The values do not fit the slice along axis {number}.",
-                expected=str(known),
-                found=str(given),
-            )
+        what = f"The extents of a slice and of what is put there, along axis {number}"
+        require_equal(extent, v.shape[number], what)
 
     def element(*i: Any) -> Any:
         inside: list[Any] = []

@@ -17,7 +17,7 @@ from pellucid.tir.buffer import Buffer
 from pellucid.tir.stmt import Stmt, seq
 from pellucid.topi import elementwise, indexing
 from pellucid.topi.loops import block, grid, loop, moved, repeat_while, store, when, without
-from pellucid.topi.shapes import axis_of, constant, require_equal
+from pellucid.topi.shapes import axis_of, compute, constant, require_equal
 from pellucid.topi.slicing import strided_slice
 
 
@@ -136,6 +136,8 @@ def topk(
 ) -> Any:
     """The `k` largest elements along `axis` (the smallest with `is_ascend`), in order.
 
+    Where there turn out to be fewer, the last places hold the first element.
+
     `ret_type` "both" gives [values, indices], "values" or "indices" one of them. `k` below 1 means
     all.
     """
@@ -156,12 +158,23 @@ def topk(
         )
     order = argsort(data, None, at, is_ascend, _index_dtype(data, at))
     if not (number is not None and number < 1):
-        order = strided_slice(order, [0], [k], axes=[at])
+        order = _first(order, k, at) if total is None else strided_slice(order, [0], [k], axes=[at])
     values = indexing.gather(data, at, order)
     if ret_type == "values":
         return values
     indices = elementwise.cast(order, dtype)
     return indices if ret_type == "indices" else [values, indices]
+
+
+def _first(order: te.Tensor, count: Any, axis: int) -> te.Tensor:
+    """The first `count` positions of an order; 0 behind its end."""
+    shape = [*order.shape[:axis], count, *order.shape[axis + 1 :]]
+
+    def element(*i: Any) -> Any:
+        zero = ar.const(0, order.dtype)
+        return ar.if_then_else(i[axis] < order.shape[axis], order(*i), zero)
+
+    return compute(shape, element, "T_first")
 
 
 def searchsorted(

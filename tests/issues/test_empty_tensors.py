@@ -21,6 +21,14 @@ CASES: dict[str, Callable[[Any], Any]] = {
         f"pad_{mode}": lambda x, mode=mode: op.nn.pad(x, [1, 1, 0, 0], mode)
         for mode in ("reflect", "symmetric", "edge", "wrap")
     },
+    "topk": lambda x: op.topk(x, k=2, axis=0, ret_type="values"),
+    "median": lambda x: op.median(x, 0)[0],
+    "grid_sample": lambda x: op.image.grid_sample(
+        op.reshape(x, (1, 1, -1, 3)), relax.const(np.zeros((1, 1, 2, 2), "float32"))
+    ),
+    "nll_loss": lambda x: op.nn.nll_loss(
+        op.permute_dims(x), relax.const(np.zeros(3, "int64")), reduction="sum"
+    ),
     "resize": lambda x: op.image.resize1d(op.expand_dims(x, 0), (4,), layout="NWC"),
 }
 

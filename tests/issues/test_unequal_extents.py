@@ -12,7 +12,7 @@ import pytest
 
 from pellucid import cpu, relax, te, topi
 from pellucid.relax import op
-from pellucid.support.errors import RunError
+from pellucid.support.errors import RunError, TypeMismatchError
 from pellucid.topi.shapes import UnequalExtentsError
 
 
@@ -49,10 +49,10 @@ CASES: dict[str, tuple[int, Callable[..., Any], list[relax.Var]]] = {
     ),
     "scatter_elements": (
         2, op.scatter_elements,
-        [var("x", 5, "k"), var("i", "n", "m", dtype=INT), var("u", "p", "q")],
+        [var("x", 5, 3), var("i", "n", 2, dtype=INT), var("u", "p", "q")],
     ),
     "slice_scatter": (
-        1, lambda *xs: op.slice_scatter(*xs, 0, 2, 1), [var("x", 3, "k"), var("y", 2, "m")],
+        2, lambda *xs: op.slice_scatter(*xs, 0, 2, 1), [var("x", 3, "k"), var("y", "n", "m")],
     ),
     "nll_loss": (
         2, op.nn.nll_loss, [var("x", 5, "k"), var("t", "n", dtype=INT), var("w", "m")],
@@ -101,6 +101,16 @@ def test_without_a_graph_around_them_unequal_extents_are_an_error() -> None:
     a, b = te.placeholder((2, te.var("k"))), te.placeholder((te.var("m"), 3))
     with pytest.raises(UnequalExtentsError, match="cannot be proved equal"):
         topi.matmul(a, b)
+
+
+def test_indices_that_may_go_beyond_the_data_are_refused() -> None:
+    data, indices, updates = var("x", 5, "k"), var("i", 2, "m", dtype=INT), var("u", 2, "m")
+    for build, params in (
+        (op.gather_elements, (data, indices)),
+        (op.scatter_elements, (data, indices, updates)),
+    ):
+        with pytest.raises(TypeMismatchError, match="may go beyond"):
+            relax.transform.LegalizeOps(strict=True)(module(build, *params))
 
 
 def test_a_reshape_that_may_not_fit_is_checked() -> None:

@@ -373,6 +373,19 @@ def _unknown(value: Expr, info: StructInfo | None) -> str | None:
     return None
 
 
+# Loop functions that are called after what they compute, where the operator has another name.
+LOWERED_NAMES = {
+    "astype": "cast",
+    "concat": "concatenate",
+    "flatten": "reshape",
+    "full_like": "full",
+    "nn.leakyrelu": "leaky_relu",
+    "ones_like": "ones",
+    "permute_dims": "transpose",
+    "zeros_like": "zeros",
+}
+
+
 class TeLowering:
     """The rule that lowers calls of an operator by its record's tensor expressions.
 
@@ -392,7 +405,7 @@ class TeLowering:
         for name, value in record.arguments_of(call).items():
             if value is not None:
                 values[name] = _inlined(value) if record.inline_scalars else value
-        hint = self.name.rsplit(".", 1)[-1]
+        hint = LOWERED_NAMES.get(self.name, self.name.rsplit(".", 1)[-1])
         try:
             lowered = builder.call_te(record.function, **values, primfunc_name_hint=hint)
         except UnequalExtentsError:

@@ -17,7 +17,7 @@ from pellucid.relax.struct_info import StructInfo, TensorStructInfo, TupleStruct
 from pellucid.relax.te_call import known_dims
 from pellucid.runtime.dtypes import to_numpy
 from pellucid.topi import indexing
-from pellucid.topi.slicing import strided_slice
+from pellucid.topi.shapes import compute, where_any
 from pellucid.topi.transform import reshape, squeeze
 
 
@@ -195,7 +195,11 @@ def median(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Any:
     at = 0 if axis is None else axis % x.ndim
     order = topi.argsort(data, None, at, True, "int64")
     middle = (data.shape[at] - 1) // 2
-    place = strided_slice(order, [middle], [middle + 1], axes=[at])
+
+    def element(*i: Any) -> Any:
+        return where_any(order(*i[:at], middle, *i[at + 1 :]), data.shape[at])
+
+    place = compute([*data.shape[:at], 1, *data.shape[at + 1 :]], element, "T_middle")
     values = indexing.gather(data, at, place)
     if axis is None:
         return reshape(values, [1] * x.ndim if keepdims else [])

@@ -10,7 +10,7 @@ from pellucid.support.errors import TypeMismatchError
 from pellucid.topi import broadcast
 from pellucid.topi.nn.softmax import log_softmax
 from pellucid.topi.reduction import sum as sum_of
-from pellucid.topi.shapes import compute
+from pellucid.topi.shapes import compute, where_any
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -50,11 +50,14 @@ def nll_loss(
         return ar.maximum(ar.minimum(target, classes - 1), 0), counts
 
     def weight_of(index: Any) -> Any:
-        return ar.const(1, predictions.dtype) if weights is None else weights(index)
+        if weights is None:
+            return ar.const(1, predictions.dtype)
+        return where_any(weights(index), classes)
 
     def loss(*i: Any) -> Any:
         index, counts = counted(i)
-        value = ar.neg(predictions(*i[:at], index, *i[at:])) * weight_of(index)
+        found = where_any(predictions(*i[:at], index, *i[at:]), classes)
+        value = ar.neg(found) * weight_of(index)
         return ar.select(counts, value, zero)
 
     def share(*i: Any) -> Any:

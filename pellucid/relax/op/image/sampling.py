@@ -17,6 +17,7 @@ from pellucid.relax.op.samples import case, t
 from pellucid.relax.struct_info import StructInfo
 from pellucid.relax.te_call import known_dims
 from pellucid.tir import op as tir
+from pellucid.topi.shapes import where_any
 
 _METHODS = ("bilinear", "nearest")
 _PADDINGS = ("zeros", "border")
@@ -119,7 +120,7 @@ def grid_sample(
         inside = tir.all(y >= 0, y < height, x >= 0, x < width)
         row = ar.maximum(ar.minimum(y, height - 1), 0)
         column = ar.maximum(ar.minimum(x, width - 1), 0)
-        value = data(n, c, row, column)
+        value = where_any(data(n, c, row, column), height, width)
         return value if padding_mode == "border" else ar.select(inside, value, ar.const(0, dtype))
 
     def element(n: Any, c: Any, h: Any, w: Any) -> Any:

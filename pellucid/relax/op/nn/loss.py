@@ -20,7 +20,7 @@ from pellucid.relax.struct_info import StructInfo, TensorStructInfo
 from pellucid.relax.te_call import known_dims
 from pellucid.tir import op as tir
 from pellucid.topi import reduction as te_reduction
-from pellucid.topi.shapes import product
+from pellucid.topi.shapes import product, where_any
 
 _REDUCTIONS = ("none", "mean", "sum")
 Build = Callable[..., Call]
@@ -286,7 +286,9 @@ def nll_loss(
     zero = ar.const(0, dtype)
 
     def weight(target: Any) -> Any:
-        return ar.const(1, dtype) if weights is None else weights(target)
+        if weights is None:
+            return ar.const(1, dtype)
+        return where_any(weights(target), predictions.shape[axis])
 
     def place(target: Any) -> Any:
         top = predictions.shape[axis] - 1
@@ -294,7 +296,8 @@ def nll_loss(
 
     def value(*i: Any) -> Any:
         at = place(targets(*i))
-        found = predictions(*i[:axis], at, *i[axis:]) * weight(at)
+        picked = predictions(*i[:axis], at, *i[axis:])
+        found = where_any(picked, predictions.shape[axis]) * weight(at)
         return ar.select(ar.ne(targets(*i), ignore_index), ar.neg(found), zero)
 
     def share(*i: Any) -> Any:
