@@ -15,12 +15,11 @@ A name ends in the lanes of `C` and the numbers of a group.
 numbers in which those of one lane are neighbours. A matrix stored by rows comes to that layout with
 `transform_layout(block, ("read", 1), lambda k, j: (j // lanes, k // 4, j % lanes * 4 + k % 4))`.
 
-bfloat16: `vdpbf16ps` adds the second product first, rounds once for each, and takes denormal numbers
-for zero: the last bits differ from the description, and where a denormal number meets an infinity it
-gives NaN; a schedule with `validate="test"` refuses it for that. The 8-bit instructions are exact;
-`C` wraps around.
-The instructions need the features `avx512bf16`, `avx512vnni` (with `avx512vl` for 8 lanes) and
-`dotprod` of the target.
+bfloat16: `vdpbf16ps` adds the second product first, rounds once for each, and takes denormal
+numbers for zero: the last bits differ from the description, and where a denormal number meets an
+infinity it gives NaN; a schedule with `validate="test"` refuses it for that. The 8-bit
+instructions are exact; `C` wraps around. The instructions need the features `avx512bf16`,
+`avx512vnni` (with `avx512vl` for 8 lanes) and `dotprod` of the target.
 """
 
 from pellucid.script import tir as T
