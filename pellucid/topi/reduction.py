@@ -16,7 +16,14 @@ from pellucid.ir.dtype import DataType
 from pellucid.support.errors import TypeMismatchError
 from pellucid.tir import op as tir
 from pellucid.topi import broadcast, elementwise
-from pellucid.topi.shapes import axes_of, compute, product, ravel
+from pellucid.topi.shapes import (
+    axes_of,
+    compute,
+    constant,
+    product,
+    ravel,
+    require_equal,
+)
 
 COMM_REDUCE = "comm_reduce"
 
@@ -213,7 +220,9 @@ def collapse_sum(data: te.Tensor, target_shape: Any) -> te.Tensor:
     for axis, extent in enumerate(target):
         known = ar.convert(extent)
         wide = data.shape[lead + axis]
-        if bool(ar.eq(known, 1)) and not bool(ar.eq(wide, 1)):
+        if constant(known) != 1:
+            require_equal(wide, known, "An extent that stays and that of the data")
+        elif constant(wide) != 1:
             axes.append(lead + axis)
     if not axes:
         return elementwise.identity(data)

@@ -58,6 +58,7 @@ CASES: dict[str, tuple[int, Callable[..., Any], list[relax.Var]]] = {
         2, op.nn.nll_loss, [var("x", 5, "k"), var("t", "n", dtype=INT), var("w", "m")],
     ),
     "mse_loss": (1, op.nn.mse_loss, [var("x", 5, "k"), var("t", 5, "n")]),
+    "collapse_sum_like": (1, op.collapse_sum_like, [var("x", "n", 3), var("y", "m", 3)]),
     "prelu": (1, op.nn.prelu, [var("x", 5, "k"), var("a", "n")]),
     "grid_sample": (
         1, op.image.grid_sample, [var("x", "n", 1, 3, 3), var("g", "m", 2, 2, 2)],
