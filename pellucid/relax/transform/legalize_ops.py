@@ -19,7 +19,7 @@ from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.module import IRModule
 from pellucid.ir.op import Op
 from pellucid.ir.place import ScriptPlace
-from pellucid.ir.scalar import SizeVar
+from pellucid.ir.scalar import IntImm, SizeVar
 from pellucid.ir.transform import Pass, PassContext, module_pass
 from pellucid.relax.call_derivation import callee_name
 from pellucid.relax.expr import (
@@ -34,7 +34,12 @@ from pellucid.relax.expr import (
 )
 from pellucid.relax.expr_functor import PyExprMutator, mutator
 from pellucid.relax.op.record import TeLowering, record_of, unproved_extents, why_not_lowered
-from pellucid.relax.struct_info import ShapeStructInfo, StructInfo, TensorStructInfo
+from pellucid.relax.struct_info import (
+    ShapeStructInfo,
+    StructInfo,
+    TensorStructInfo,
+    TupleStructInfo,
+)
 from pellucid.relax.te_call import known_dims, match_extent
 from pellucid.relax.transform.lowered_calls import LoweredCalls
 from pellucid.support.errors import UnsupportedError
@@ -139,6 +144,9 @@ class _Legalize(PyExprMutator):
         """The call on arguments whose extents are equal where they have to be: what cannot be
         proved is checked by a match_cast, since a loop function would read beyond its arguments.
         """
+        if not any(_is_symbolic(each.struct_info_) for each in _leaves(call.args)):
+            # Numbers are equal, or an error where the call was made.
+            return call
         for _ in range(_PAIRS):
             pairs = unproved_extents(call)
             if not pairs:
@@ -197,6 +205,17 @@ def _leaves(values: Iterable[Expr]) -> list[Expr]:
         for each in values
         for leaf in (_leaves(each.fields) if isinstance(each, Tuple) else [each])
     ]
+
+
+def _is_symbolic(info: StructInfo | None) -> bool:
+    """Whether a tensor or shape has extents that are no numbers."""
+    if isinstance(info, TensorStructInfo):
+        return any(not isinstance(each, IntImm) for each in known_dims(info) or ())
+    if isinstance(info, TupleStructInfo):
+        return any(_is_symbolic(each) for each in info.fields)
+    return isinstance(info, ShapeStructInfo) and any(
+        not isinstance(each, IntImm) for each in info.values or ()
+    )
 
 
 def _replaced(value: Expr, found: Mapping[Expr, Expr]) -> Expr:
