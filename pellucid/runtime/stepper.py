@@ -259,7 +259,11 @@ class Stepper:
         frame.registers[step.dst] = source.copyto(made)
 
     def _reshaped(self, frame: _Frame, step: View | Copy) -> Tensor:
-        tensor, shape = frame.registers[step.reg], frame.extents(step.shape)
+        tensor: Tensor = frame.registers[step.reg]
+        if not tensor.is_contiguous():
+            # Foreign code may return a tensor with gaps.
+            tensor = tensor.copyto(empty(tensor.shape, tensor.dtype))
+        shape = frame.extents(step.shape)
         if tensor.size != math.prod(shape):
             raise RunError(
                 f"{frame.plan.name}: {RESHAPE_MESSAGE}",

@@ -126,6 +126,28 @@ def test_what_foreign_code_gets_owns_its_storage() -> None:
     assert (steps(executable, Copy), steps(executable, View)) == (1, 1)
 
 
+def test_a_tensor_with_gaps_from_foreign_code() -> None:
+    @I.ir_module
+    class Module:
+        @R.function
+        def main(x: R.Tensor((3, 4), "float32")):
+            with R.dataflow():
+                a = R.call_pure_packed("views.turn", x, sinfo_args=R.Tensor((4, 3), "float32"))
+                b = R.reshape(a, (12,))
+                c = R.matmul(b, R.const(np.eye(12, dtype="float32")))
+                R.output(c)
+            return c
+
+    def turned(x):
+        torch = pytest.importorskip("torch")
+        return torch.from_dlpack(x).T
+
+    pellucid.register_func("views.turn", turned, override=True)
+    for function in machines(Module)[1]:
+        np.testing.assert_array_equal(function(X).numpy(), X.T.reshape(12))
+    pellucid.runtime.registry.remove_global_func("views.turn")
+
+
 @I.ir_module
 class Overwritten:
     @T.prim_func(private=True)
