@@ -8,7 +8,7 @@ operand's dtype.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from pellucid.ir.expr_base import RelaxExpr, graph_operators
@@ -45,8 +45,12 @@ def _record(name: str, spelling: str) -> Any:
 
 def known_info(value: Any) -> StructInfo | None:
     """What is known of a graph value, also of a call of an operator that is not normalised yet."""
-    if value.struct_info_ is not None:
-        return value.struct_info_
+    return _inferred(value) if value.struct_info_ is None else value.struct_info_
+
+
+# In a chain of operators each looks at the one before, which has looked at all of those before it.
+@lru_cache(maxsize=256)
+def _inferred(value: Any) -> StructInfo | None:
     op = getattr(value, "op", None)
     rule = op.get_attr("FInferStructInfo") if isinstance(op, Op) else None
     if rule is None:
