@@ -328,6 +328,19 @@ def test_sizes_stay_dimensions_of_parameters() -> None:
     )
 
 
+def test_what_conditions_of_outer_loops_leave_out_is_not_certain() -> None:
+    def steps(sch: Any) -> Any:
+        sch.decompose_padding("P", loops(sch, "P")[1])
+        j = loops(sch, "P")[1]
+        return lambda: sch.write_at(j, "P", 0, "local")
+
+    refused(
+        programs.padding,
+        steps,
+        "`write_at` cannot be applied: it is not known exactly what the block 'P' writes of 'P'.",
+    )
+
+
 def test_layouts_of_another_rank_are_schedule_errors() -> None:
     refused(
         programs.elementwise,

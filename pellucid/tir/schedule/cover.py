@@ -111,7 +111,14 @@ def certain_ranges(
     used = {
         v: r for v, r in ranges.items() if any(uses_var(e.min, {v}.__contains__) for e in region)
     }
-    condition = conditions_on(predicate, used)
+    # Variables that do not move the region may stand at their least values; what the condition says
+    # of other loops has to hold.
+    least = {v: r.min for v, r in ranges.items() if v not in used}
+    fixed = substitute(predicate, least)
+    for each in conjuncts(fixed):
+        if not uses_var(each, used.__contains__) and not analyzer.can_prove(each):
+            return None
+    condition = conditions_on(fixed, used)
     found = detect_iter_map(
         [each.min for each in region], used, condition, IterMapLevel.SURJECTIVE, analyzer=analyzer
     )
@@ -141,15 +148,22 @@ def is_covered(
     analyzer: Analyzer,
 ) -> bool:
     """Whether one iteration of `at` writes all that the consumer touches there of a region."""
+    own = {each.loop_var for each in loops_below(consumer, at)}
+    outside: PrimExpr = const(True)
+    for each in conjuncts(consumer.realize.predicate):
+        if not uses_var(each, own.__contains__):
+            outside = logical_and(outside, each)
     needed = possible_region(consumer, region, at, analyzer)
     boxes: list[Sets] = []
-    for producer in producers:
-        for written in producer.block.writes:
-            if written.buffer is region.buffer:
-                box = certain_region(producer, written, at, analyzer)
-                if box is not None:
-                    boxes.append(box)
-    return any(_includes(box, needed, analyzer) for box in _with_unions(boxes, analyzer))
+    # Only iterations in which the consumer runs matter.
+    with analyzer.constraint_scope(outside):
+        for producer in producers:
+            for written in producer.block.writes:
+                if written.buffer is region.buffer:
+                    box = certain_region(producer, written, at, analyzer)
+                    if box is not None:
+                        boxes.append(box)
+        return any(_includes(box, needed, analyzer) for box in _with_unions(boxes, analyzer))
 
 
 def _includes(outer: Sets, inner: Sets, analyzer: Analyzer) -> bool:
