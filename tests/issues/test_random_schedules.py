@@ -341,6 +341,15 @@ def test_what_conditions_of_outer_loops_leave_out_is_not_certain() -> None:
     )
 
 
+def test_rolling_buffers_beside_buffers_of_lower_rank() -> None:
+    def steps(sch: Any) -> None:
+        sch.transform_layout("C", ("read", 0), lambda i: (i // 12, i % 12))
+        sch.compute_at("B", loops(sch, "C")[0])
+        sch.rolling_buffer("B", 0)
+
+    check(programs.blur, steps)
+
+
 def test_layouts_of_another_rank_are_schedule_errors() -> None:
     refused(
         programs.elementwise,

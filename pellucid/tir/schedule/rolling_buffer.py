@@ -64,7 +64,8 @@ class RollingBufferPrimitives(ScheduleCore):
             >>> sch.rolling_buffer("B", 0)
 
         Conditions: the block writes such a buffer, as the only one, and is no output block; it is
-        complete or a reduction block; the scope is a stage pipeline; all consumers are in a serial
+        complete or a reduction block (its variables may have values several times); the scope is a
+        stage pipeline; all consumers are in a serial
         or unrolled loop around the block that starts at 0; along one dimension the part that one
         iteration needs moves by a constant step with it, is wider than the step, and has the same
         constant size everywhere; other dimensions do not move with the loop; the buffer is used
@@ -74,7 +75,7 @@ class RollingBufferPrimitives(ScheduleCore):
         name = self.name_of(block)
         buffer = buffer_at(spot, write_buffer_index, spot.block.writes, "write")
         require_no_output(spot)
-        require_complete_or_reduction(spot)
+        require_complete_or_reduction(spot, overlapping=True)
         writers = writers_of(buffer, scope_of(spot).blocks())
         if len(writers) != 1:
             raise Refused(f"several blocks write {buffer.name!r}", *writers)
@@ -115,9 +116,10 @@ class _WholeAxis(StmtExprMutator):
 
     def visit_buffer_region_(self, region: BufferRegion) -> BufferRegion:
         """A region."""
+        if region.buffer is not self.buffer:
+            return region
         old = region.region[self.axis]
-        single = isinstance(old.extent, IntImm) and old.extent.value == 1
-        if region.buffer is not self.buffer or single:
+        if isinstance(old.extent, IntImm) and old.extent.value == 1:
             return region
         ranges = list(region.region)
         extent = self.buffer.shape[self.axis]
