@@ -213,7 +213,8 @@ part(lowered, "fused_matmul_relu").show()
 executable = relax.build(Layer, target="llvm")
 print(executable.stats())
 lines = executable.get_source("asm").splitlines()
-start = next(number for number, line in enumerate(lines) if "mulss" in line or "fmadd" in line)
+words = ("mulss", "mulps", "fmadd", "fmul", "fmla")
+start = next(n for n, line in enumerate(lines) if any(word in line for word in words))
 print("\n".join(lines[start - 6 : start + 8]))
 
 # %%
