@@ -195,3 +195,15 @@ def test_threads_of_other_machines_are_refused(key):
     with pytest.raises(UnsupportedError) as caught:
         build(func)
     assert f"func: {key!r} launches threads, which a processor has not" in caught.value.message
+
+
+@pytest.mark.parametrize("key", ["pragma_anything", "double_buffer_scope"])
+def test_statements_that_ask_for_more_are_refused(key):
+    @T.prim_func
+    def func(A: T.Buffer((4,), "float32")):
+        with T.attr("x", key, 1):
+            A[0] = T.float32(1)
+
+    with pytest.raises(UnsupportedError) as caught:
+        build(func)
+    assert f"func: the attribute {key!r} is not known" in caught.value.message
