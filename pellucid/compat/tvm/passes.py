@@ -10,7 +10,31 @@ from pellucid.ir import hooks
 from pellucid.ir.instruments import PrintAfter, PrintBefore, Save
 from pellucid.ir.module import IRModule
 from pellucid.ir.op import register_op_attr
-from pellucid.ir.transform import Pass, PassContext, module_pass
+from pellucid.ir.transform import Pass, PassContext, module_pass, register_pass_option
+
+# Options of passes that are not needed here: they are taken, and change nothing.
+_TAKEN: dict[str, type] = {
+    "relax.backend.use_cuda_graph": bool,
+    "relax.lift_transform_params.consume_params": bool,
+    "relax.transform.apply_legalize_ops": bool,
+    "tir.HoistIfThenElse": dict,
+    "tir.LoopPartition": dict,
+    "tir.Simplify": dict,
+    "tir.UnrollLoop": dict,
+    "tir.disable_assert": bool,
+    "tir.disable_cse_tir": bool,
+    "tir.disable_storage_rewrite": bool,
+    "tir.disable_vectorize": bool,
+    "tir.enable_debug": bool,
+    "tir.enable_equiv_terms_in_cse_tir": bool,
+    "tir.instrument_bound_checkers": bool,
+    "tir.merge_static_smem": bool,
+    "tir.noalias": bool,
+    "tir.use_async_copy": int,
+}
+for _name, _kind in _TAKEN.items():
+    if _name not in PassContext.list_configs():
+        register_pass_option(_name, _kind, None, "taken from other programs, and not needed")
 
 
 def PrintIR(header: str = "") -> Pass:
