@@ -171,7 +171,20 @@ def test_tune_config() -> None:
 def test_no_clang() -> None:
     from tvm.contrib import clang
 
-    clang.create_llvm("int f() { return 1; }")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", "")
+        clang.create_llvm("int f() { return 1; }")
+
+
+def test_clang(tmp_path) -> None:
+    from tvm.contrib import clang
+
+    if not clang.find_clang(required=False):
+        pytest.skip("clang is not installed")
+    text = clang.create_llvm('extern "C" int f() {\n return 1; }', output=str(tmp_path / "f.ll"))
+    assert "@f" in text
+    with pytest.raises(RuntimeError, match="clang failed"):
+        clang.create_llvm("int f( {\n")
 
 
 @row("3-runtime-shapes")
