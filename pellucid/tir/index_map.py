@@ -26,6 +26,9 @@ from pellucid.support.errors import TypeMismatchError, UnsupportedError
 from pellucid.tir.functor import StmtExprMutator
 from pellucid.tir.stmt_functor import substitute
 
+# What a layout gives between two indices where a physical axis ends.
+AXIS_SEPARATOR = "axis_separator"
+
 
 class _Part(NamedTuple):
     """A digit of an initial index (`var // lower % extent`), as `value` of the final indices."""
@@ -42,7 +45,7 @@ class IndexMap(Node):
     `inverse_index_map` may be given where it cannot be computed.
     """
 
-    AXIS_SEPARATOR = "axis_separator"
+    AXIS_SEPARATOR = AXIS_SEPARATOR
 
     initial_indices: tuple[Var, ...] = binder(converter=tuple)
     final_indices: tuple[Any, ...] = child(converter=as_exprs)
@@ -80,7 +83,7 @@ class IndexMap(Node):
     ) -> tuple[IndexMap, list[int]]:
         """As `from_func`; also gives the positions of `IndexMap.AXIS_SEPARATOR` in the result."""
         indices = _parameters(mapping_function, ndim, index_dtype)
-        mapped = mapping_function(*indices)
+        mapped = _call(mapping_function, indices)
         several = isinstance(mapped, tuple | list)
         parts = list(cast("list[Any]", mapped)) if several else [mapped]
         separators: list[int] = []
@@ -207,8 +210,11 @@ class _Retype(StmtExprMutator):
 
 
 def _parameters(function: Callable[..., Any], ndim: int | None, dtype: str) -> list[Var]:
-    """A variable for each parameter; `*args` stands for as many as `ndim` asks for."""
+    """A variable for each parameter; `*args` stands for as many as `ndim` asks for, before those
+    that are given by name only.
+    """
     names: list[str] = []
+    named: list[str] = []
     rest: str | None = None
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
@@ -218,16 +224,17 @@ def _parameters(function: Callable[..., Any], ndim: int | None, dtype: str) -> l
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
         ):
             names.append(parameter.name)
+        elif parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            named.append(parameter.name)
         else:
-            raise TypeMismatchError(
-                "A layout is a function of positional indices.", found=f"{parameter}"
-            )
+            raise TypeMismatchError("A layout is a function of indices.", found=f"{parameter}")
     if rest is not None:
         if ndim is None:
             raise TypeMismatchError(
                 "A layout with *args does not say how many indices it takes.", cure="pass ndim"
             )
-        names += [f"{rest}_{number}" for number in range(ndim - len(names))]
+        names += [f"{rest}_{number}" for number in range(ndim - len(names) - len(named))]
+    names += named
     if ndim is not None and len(names) != ndim:
         raise TypeMismatchError(
             "The layout takes another number of indices.",
@@ -235,6 +242,14 @@ def _parameters(function: Callable[..., Any], ndim: int | None, dtype: str) -> l
             found=str(len(names)),
         )
     return [Var(name, dtype) for name in names]
+
+
+def _call(function: Callable[..., Any], indices: list[Var]) -> Any:
+    """The function's result at the indices; the last ones go to parameters that only have names."""
+    kinds = [each.kind for each in inspect.signature(function).parameters.values()]
+    positional = len(indices) - kinds.count(inspect.Parameter.KEYWORD_ONLY)
+    named = {each.name: each for each in indices[positional:]}
+    return function(*indices[:positional], **named)
 
 
 def _require_count(what: str, expected: int, found: int) -> None:

@@ -307,7 +307,7 @@ def test_loop_partition() -> None:
                     vj = T.axis.spatial(30, j)
                     B[vi, vj] = A[vi, vj] * 2.0
             for j in range(10):
-                with T.block("B_j_1"):
+                with T.block("B_j1"):
                     vi = T.axis.spatial(6, i)
                     vj = T.axis.spatial(30, j + 20)
                     B[vi, vj] = A[vi, vj] * 2.0
@@ -316,11 +316,22 @@ def test_loop_partition() -> None:
         _, j = loops(sch)
         first, second = sch.loop_partition(j, [20, None])
         assert len(sch.split(second, [2, 5])) == 2
-        sch.fuse(*loops(sch, "B_j_1")[1:])
+        sch.fuse(*loops(sch, "B_j1")[1:])
         assert sch.get(first).extent.value == 20
 
     sch = check(elementwise, steps, expected)
-    assert len(sch.get_loops("B_j_1")) == 2
+    assert len(sch.get_loops("B_j1")) == 2
+    assert len(sch.get_loops("B_j0")) == 2
+
+
+def test_loop_partition_leaves_a_rest() -> None:
+    def steps(sch: Any) -> None:
+        block = sch.get_block("B")
+        parts = sch.loop_partition(loops(sch)[1], factors=[4, 1])
+        assert [sch.get(each).extent.value for each in parts] == [4, 1, 25]
+        assert sch.get(block).name_hint == "B_j0"
+
+    check(elementwise, steps)
 
 
 def test_loop_partition_of_a_reduction() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pellucid.ir.module import IRModule
+from pellucid.ir.scalar import FloatImm, IntImm
 from pellucid.ir.structural import assert_structural_equal, structural_equal
 from pellucid.support.errors import ArtifactError, ScheduleError
 from pellucid.tir.schedule import Schedule, Trace
@@ -142,9 +143,25 @@ def test_sampling_refuses() -> None:
     )
     refused(
         elementwise,
-        lambda sch: (lambda b: lambda: sch.sample_compute_location(b))(sch.get_block("B")),
-        "`sample_compute_location` cannot be applied: the block 'B' has no consumers.",
+        lambda sch: lambda: sch.sample_compute_location("B", decision=-2),
+        "`sample_compute_location` cannot be applied: there is no location -2.",
+        expected="-1",
     )
+
+
+def test_a_block_without_consumers_stays() -> None:
+    sch = Schedule(elementwise)
+    sch.sample_compute_location("B")
+    assert sch.trace.get_decision(sch.trace.insts[-1]) == -1
+
+
+def test_candidates_may_be_immediates() -> None:
+    sch = Schedule(elementwise)
+    drawn = sch.sample_categorical([IntImm("int32", 3)], [FloatImm("float32", 1.0)])
+    assert sch.get(drawn) == 3
+    assert sch.trace.as_python() == [
+        "v0 = sch.sample_categorical(candidates=[3], probs=[1.0], decision=0)"
+    ]
 
 
 def test_looking_up() -> None:

@@ -103,21 +103,23 @@ class MergePartitionPrimitives(ScheduleCore):
         One of the `factors` may be None or -1 and becomes what is left.
 
             for i in range(10):                        for i_0 in range(8):
-                with T.block("B"):              →          with T.block("B"):
+                with T.block("B"):              →          with T.block("B_i0"):
                     vi = T.axis.spatial(10, i)                 vi = T.axis.spatial(10, i_0)
                                                        for i_1 in range(2):
-                                                           with T.block("B_i_1"):
+                                                           with T.block("B_i1"):
                                                                vi = T.axis.spatial(10, i_1 + 8)
 
-        The blocks of the first loop stay the same; those of the others are copies, named after
-        their loop. All loops start at 0.
+        Factors that add up to less than the extent are followed by a loop for what is left. The
+        blocks of the first loop stay the same, those of the others are copies; all are named after
+        the loop and its place. All loops start at 0.
 
             >>> sch = Schedule(elementwise)
             >>> i, j = sch.get_loops("B")
             >>> most, rest = sch.loop_partition(j, [6, None])
 
         Conditions: the loop has neither annotations nor a thread binding, starts at 0, and has a
-        constant extent; factors are positive, at most one is open; they add up to the extent.
+        constant extent; factors are positive, at most one is open; they add up to no more than the
+        extent.
         """
         spot = self.loop(loop)
         name = self.name_of(loop)
@@ -137,8 +139,11 @@ class MergePartitionPrimitives(ScheduleCore):
                 self.analyzer(name),
                 keep_unit=preserve_unit_iters,
             )
+            suffix = f"_{old.loop_var.name}{position}"
             if position:
-                body = _Renaming(f"_{var.name}").visit(renew_defs(body))
+                body = _Renaming(suffix, copies=True).visit(renew_defs(body))
+            else:
+                body = _Renaming(suffix, copies=False).visit(body)
             parts.append(new.replace(body=body))
             begin += extent
         self.commit(name, replace(self.tree(name).func.body, {old: seq(*parts)}))
@@ -154,16 +159,18 @@ def _depth(nest: Stmt) -> int:
 
 
 class _Renaming(Mutator):
-    """Adds a suffix to the names of blocks."""
+    """Adds a suffix to the names of blocks; copies are no longer the blocks that they were."""
 
-    def __init__(self, suffix: str) -> None:
+    def __init__(self, suffix: str, *, copies: bool) -> None:
         super().__init__()
         self.suffix = suffix
+        self.copies = copies
 
     def visit_block_(self, block: Block) -> Block:
         """A block under its new name."""
         new: Block = self.visit_default(block)
-        return new.replace(name_hint=new.name_hint + self.suffix, token=None)
+        token = None if self.copies else new.token
+        return new.replace(name_hint=new.name_hint + self.suffix, token=token)
 
 
 def _parts(numbers: list[Any], spot: Spot) -> list[int]:
@@ -185,6 +192,9 @@ def _parts(numbers: list[Any], spot: Spot) -> list[int]:
     if opened and total < whole:
         numbers[opened[0]] = whole - total
         total, opened = whole, []
+    if not opened and 0 < total < whole:
+        numbers.append(whole - total)
+        total = whole
     if total != whole or opened or not numbers:
         raise Refused(
             f"the factors do not add up to the extent of the loop {spot.name!r}",

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pellucid.ir.arithmetic import const, if_then_else, logical_and, lt
+from pellucid.arith.analyzer import Analyzer
+from pellucid.ir.arithmetic import (
+    add,
+    cast_to,
+    const,
+    floordiv,
+    if_then_else,
+    logical_and,
+    lt,
+    mul,
+)
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import Add, Cast, FloatImm, IntImm, IterVar, Mul, Range, Var
 from pellucid.ir.structural import structural_equal
@@ -49,8 +59,8 @@ class PadEinsumPrimitives(ScheduleCore):
             >>> sch.pad_einsum("C", [4, 4, 4])
 
         Conditions: there is a positive number for each variable; the block is a reduction block
-        that is all that is in its loops, which are its variables, with constant extents from 0; it
-        adds products of elements to a sum that begins with 0; every index is one of the variables;
+        that is all that is in its loops, which are its variables, with extents from 0; it adds
+        products of elements to a sum that begins with 0; every index is one of the variables;
         every extended reduction variable indexes an operand.
         """
         spot = self.block(block)
@@ -58,7 +68,7 @@ class PadEinsumPrimitives(ScheduleCore):
         require_reduction(spot)
         top = require_trivial_nest(spot)
         contraction = _contraction(spot)
-        extents = _extents(spot, padding)
+        extents = _extents(spot, padding, self.analyzer(name))
         sizes = {v.var: e for v, e in zip(spot.block.iter_vars, extents, strict=True)}
         _require_neutral(spot, contraction, sizes)
         before: list[Stmt] = []
@@ -75,7 +85,7 @@ class PadEinsumPrimitives(ScheduleCore):
             after.append(_copy_out(result, contraction.result.buffer))
         iter_vars = [
             IterVar(
-                Range(min=const(0, v.var.dtype), extent=const(e, v.var.dtype)), v.var, v.iter_type
+                Range(min=const(0, v.var.dtype), extent=cast_to(v.var.dtype, e)), v.var, v.iter_type
             )
             for v, e in zip(spot.block.iter_vars, extents, strict=True)
         ]
@@ -84,7 +94,7 @@ class PadEinsumPrimitives(ScheduleCore):
         for each in reversed(spot.loops()):
             loop = each.loop
             position = _position_of(spot, loop.loop_var)
-            nest = loop.replace(extent=const(extents[position], loop.loop_var.dtype), body=nest)
+            nest = loop.replace(extent=cast_to(loop.loop_var.dtype, extents[position]), body=nest)
         scope = scope_of(spot)
         place = child_position(scope, spot)
         body = replace(scope.block.body, {top.node: nest})
@@ -158,7 +168,7 @@ def _factors(value: PrimExpr) -> list[BufferLoad] | None:
     return None
 
 
-def _extents(spot: Spot, padding: Sequence[int]) -> list[int]:
+def _extents(spot: Spot, padding: Sequence[int], analyzer: Analyzer) -> list[PrimExpr]:
     """The extended extents of the variables."""
     iter_vars = spot.block.iter_vars
     if len(padding) != len(iter_vars) or any(each < 1 for each in padding):
@@ -168,15 +178,16 @@ def _extents(spot: Spot, padding: Sequence[int]) -> list[int]:
             expected=str(len(iter_vars)),
             found=repr(list(padding)),
         )
-    found: list[int] = []
+    found: list[PrimExpr] = []
     for each, unit in zip(iter_vars, padding, strict=True):
         domain = each.dom
         assert domain is not None
-        if not isinstance(domain.extent, IntImm) or not _is_zero(domain.min):
+        if not _is_zero(domain.min):
             raise Refused(
-                f"the extent of {each.var.name!r} is no constant, or it does not start at 0", spot
+                f"the variable {each.var.name!r} does not start at 0", spot, found=repr(domain.min)
             )
-        found.append(-(-domain.extent.value // unit) * unit)
+        whole = floordiv(add(domain.extent, unit - 1), unit)
+        found.append(domain.extent if unit == 1 else analyzer.simplify(mul(whole, unit)))
     return found
 
 
@@ -184,23 +195,23 @@ def _is_zero(expr: PrimExpr) -> bool:
     return isinstance(expr, IntImm) and expr.value == 0
 
 
-def _require_neutral(spot: Spot, contraction: _Contraction, sizes: dict[Var, int]) -> None:
+def _require_neutral(spot: Spot, contraction: _Contraction, sizes: dict[Var, PrimExpr]) -> None:
     """Refuse where extended iterations would add something other than zero."""
     for each in spot.block.iter_vars:
         domain = each.dom
         assert domain is not None
-        extended = isinstance(domain.extent, IntImm) and sizes[each.var] > domain.extent.value
+        extended = not structural_equal(sizes[each.var], domain.extent)
         used = any(each.var in load.indices for load in contraction.operands)
         if extended and each.iter_type == IterVar.CommReduce and not used:
             raise Refused(f"no operand is indexed by {each.var.name!r}", spot)
 
 
-def _padded(load: BufferLoad, sizes: dict[Var, int]) -> Buffer | None:
+def _padded(load: BufferLoad, sizes: dict[Var, PrimExpr]) -> Buffer | None:
     """The padded buffer of an element; None where it has the right size."""
     shape: list[PrimExpr] = []
     for index, extent in zip(load.indices, load.buffer.shape, strict=True):
         assert isinstance(index, Var)
-        shape.append(const(sizes[index], extent.dtype))
+        shape.append(cast_to(extent.dtype, sizes[index]))
     same = all(structural_equal(a, b) for a, b in zip(shape, load.buffer.shape, strict=True))
     if same:
         return None

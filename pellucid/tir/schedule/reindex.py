@@ -149,8 +149,14 @@ class ReindexPrimitives(ScheduleCore):
         analyzer = _with_domains(self.analyzer(function), variables)
         _require_inside(spot, target, index, analyzer)
         require_all_instances(spot, self.analyzer(function))
-        mapped = layout.map_indices([v.var for v in variables], analyzer)
-        used = [v for v in variables if any(_mentions([m], v.var) for m in mapped)]
+        # Without a map of the user's, variables of one value stay in the indices.
+        known = analyzer if full else Analyzer()
+        mapped = layout.map_indices([v.var for v in variables], known)
+        used = [
+            v
+            for v in variables
+            if _mentions(mapped, v.var) or (_is_unit(v) and _mentions(index, v.var))
+        ]
         _require_layout(spot, index, variables, used, mapped)
         if writes:
             self._require_writable(spot, target, index, used)
@@ -324,6 +330,11 @@ def _require_layout(
         raise Refused(
             "the index map is not bijective", spot, found=", ".join(repr(each) for each in mapped)
         )
+
+
+def _is_unit(variable: IterVar) -> bool:
+    domain = variable.dom
+    return domain is not None and isinstance(domain.extent, IntImm) and domain.extent.value == 1
 
 
 def _require_not_overwritten(spot: Spot, target: Buffer) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import IntImm, IterVar, Var
+from pellucid.ir.scalar import FloatImm, IntImm, IterVar, Var
 from pellucid.ir.visitor import uses_var
 from pellucid.tir.schedule.core import INLINE, ROOT, ScheduleCore
 from pellucid.tir.schedule.primitive import primitive
@@ -47,6 +47,9 @@ class SamplingPrimitives(ScheduleCore):
         Conditions: there are candidates, one probability for each, not negative, not all 0; a given
         decision is a position.
         """
+        candidates = [_plain(each) for each in candidates]
+        probs = [_plain(each) for each in probs]
+        self.note(candidates=candidates, probs=probs)
         if not candidates or len(candidates) != len(probs):
             raise Refused(
                 "there is not one probability for each candidate",
@@ -54,7 +57,7 @@ class SamplingPrimitives(ScheduleCore):
             )
         if any(each < 0 for each in probs) or sum(probs) <= 0:
             raise Refused("the probabilities are no distribution", found=repr(list(probs)))
-        position = decision
+        position = _plain(decision)
         if position is None:
             position = self._random.choices(range(len(candidates)), probs)[0]
         if not 0 <= position < len(candidates):
@@ -163,29 +166,35 @@ class SamplingPrimitives(ScheduleCore):
     def sample_compute_location(self, block: BlockRV | str, decision: int | None = None) -> LoopRV:
         """Draw a loop of its consumers at which a block can be computed.
 
-        The decision is the position among the loops around all consumers; -1 stands for inlining,
-        -2 for staying where it is. `compute_at` and `reverse_compute_at` understand both.
+        The decision is the position among the loops around all consumers; -1 stands for staying
+        where it is, -2 for inlining. `compute_at` and `reverse_compute_at` understand both. A block
+        without consumers stays.
 
             >>> sch = Schedule(chain)
             >>> sch.compute_at("B", sch.sample_compute_location("B"))
 
-        Conditions: the block has consumers; a given decision is -2, -1 or the position of a loop.
+        Conditions: a given decision is -2, -1 or the position of a loop.
         """
         spot = self.block(block)
         name = self.name_of(block)
         places = _places(spot)
-        choices = [-2, -1, *range(len(places))]
+        choices = [-2, -1, *range(len(places))] if consumers_of(spot) else [-1]
         if decision is not None and decision not in choices:
             raise Refused(
                 f"there is no location {decision}",
                 spot,
-                expected=f"-2, -1, or a position below {len(places)}",
+                expected=", ".join(str(each) for each in choices),
             )
         chosen = self._random.choice(choices) if decision is None else decision
         self.note(decision=chosen)
         if chosen < 0:
-            return self.new_mark(INLINE if chosen == -1 else ROOT)
+            return self.new_mark(INLINE if chosen == -2 else ROOT)
         return self.new_loop(name, places[chosen].loop.loop_var)
+
+
+def _plain(number: Any) -> Any:
+    """A number as Python has it."""
+    return number.value if isinstance(number, IntImm | FloatImm) else number
 
 
 def _require_counts(n: int, limit: int) -> None:
@@ -226,7 +235,7 @@ def _places(spot: Spot) -> list[Spot]:
     """The loops around all consumers at which the block could be computed."""
     consumers = consumers_of(spot)
     if not consumers:
-        raise Refused(f"the block {spot.name!r} has no consumers", spot)
+        return []
     shared = [
         each
         for each in consumers[0].loops()

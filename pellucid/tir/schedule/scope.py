@@ -107,19 +107,39 @@ def why_not_complete(spot: Spot, among: Sequence[Spot] | None = None) -> str | N
     return _NOT_COMPLETE[3] if set(reads(spot)) & set(writes(spot)) else None
 
 
-def why_no_reduction(spot: Spot, among: Sequence[Spot] | None = None) -> str | None:
-    """Why a block is no reduction block; None when it is one."""
+def why_no_reduction(
+    spot: Spot, among: Sequence[Spot] | None = None, *, overlapping: bool = False
+) -> str | None:
+    """Why a block is no reduction block; None when it is one.
+
+    `overlapping` lets data-parallel variables have one value several times, as those of a block
+    have that was moved to consumers which need common parts.
+    """
     blocks = scope_of(spot).blocks() if among is None else among
     block = spot.block
     if block.init is None:
         return _NOT_REDUCTION[1]
-    if not is_affine(spot):
+    if not (_reduces_affinely(spot) if overlapping else is_affine(spot)):
         return _NOT_REDUCTION[2]
     if iter_types(block) - {IterVar.DataPar, IterVar.CommReduce}:
         return _NOT_REDUCTION[3]
     if not is_dominant(spot, blocks):
         return _NOT_REDUCTION[4]
     return _NOT_REDUCTION[5] if reduction_indexes_output(block) else None
+
+
+def _reduces_affinely(spot: Spot) -> bool:
+    """Whether the bindings of reduction variables are digits of loops that bind nothing else."""
+    pairs = list(zip(spot.block.iter_vars, spot.realize.iter_values, strict=True))
+    values = [value for var, value in pairs if var.iter_type == IterVar.CommReduce]
+    others = [value for var, value in pairs if var.iter_type != IterVar.CommReduce]
+    loops = [each.loop for each in spot.loops()]
+    own = [each for each in loops if any(uses_var(v, {each.loop_var}.__contains__) for v in values)]
+    shared = {each.loop_var for each in own}
+    if any(uses_var(value, shared.__contains__) for value in others):
+        return False
+    found = detect_iter_map(values, loop_ranges(own), check_level=IterMapLevel.SURJECTIVE)
+    return not found.errors
 
 
 def reduction_indexes_output(block: Block) -> bool:
@@ -148,12 +168,12 @@ def require_complete(spot: Spot) -> None:
         )
 
 
-def require_complete_or_reduction(spot: Spot) -> None:
-    """Refuse unless the block is complete or a reduction block."""
+def require_complete_or_reduction(spot: Spot, *, overlapping: bool = False) -> None:
+    """Refuse unless the block is complete or a reduction block (`why_no_reduction`)."""
     incomplete = why_not_complete(spot)
     if incomplete is None:
         return
-    reason = why_no_reduction(spot)
+    reason = why_no_reduction(spot, overlapping=overlapping)
     if reason is not None:
         raise Refused(
             f"the block {spot.name!r} is neither complete ({incomplete}) nor a reduction block "
