@@ -1,6 +1,7 @@
 """Passes over graph functions: `relax.transform.BindParams("main", params)(mod)`."""
 
 from pellucid.ir.transform import PassContext, Sequential, module_pass
+from pellucid.relax.dpl.fusion_pattern import FusionPattern, PatternCheckContext
 from pellucid.relax.transform.annotate_tir_op_pattern import AnnotateTIROpPattern
 from pellucid.relax.transform.attach_global_symbol import AttachGlobalSymbol
 from pellucid.relax.transform.bind_params import BindParams
@@ -15,11 +16,7 @@ from pellucid.relax.transform.expand_tuple_arguments import ExpandTupleArguments
 from pellucid.relax.transform.fold_batchnorm_to_conv2d import FoldBatchnormToConv2D
 from pellucid.relax.transform.fold_constant import FoldConstant
 from pellucid.relax.transform.fuse_ops import FuseOps
-from pellucid.relax.transform.fuse_ops_by_pattern import (
-    FuseOpsByPattern,
-    FusionPattern,
-    PatternCheckContext,
-)
+from pellucid.relax.transform.fuse_ops_by_pattern import FuseOpsByPattern
 from pellucid.relax.transform.fuse_tir import FuseTIR
 from pellucid.relax.transform.inline_private_functions import InlinePrivateFunctions
 from pellucid.relax.transform.kill_after_last_use import KillAfterLastUse

@@ -10,8 +10,7 @@ whose inner values are needed elsewhere is passed over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pellucid.ir.module import IRModule
@@ -22,13 +21,13 @@ from pellucid.relax.analysis.use_def import udchain
 from pellucid.relax.analysis.variables import used_vars
 from pellucid.relax.block_builder import BlockBuilder
 from pellucid.relax.call_derivation import callee_name
+from pellucid.relax.dpl.fusion_pattern import FusionPattern, PatternCheckContext
 from pellucid.relax.dpl.match import Match, Matcher
 from pellucid.relax.dpl.pattern import (
     AndPattern,
     AttrPattern,
     CallPattern,
     DataTypePattern,
-    DFPattern,
     OrPattern,
     SameShapePattern,
     ShapePattern,
@@ -52,37 +51,11 @@ from pellucid.relax.substitution import copy_with_new_vars
 from pellucid.relax.transform.fuse_ops import callee_of, is_closed
 from pellucid.relax.transform.grouped_function import extract
 
-Check = Callable[["PatternCheckContext"], bool]
 # Patterns whose match is computed within the group; what others match is an argument.
 _INNER = (
     *(CallPattern, TuplePattern, TupleGetItemPattern, OrPattern, AndPattern, AttrPattern),
     *(DataTypePattern, ShapePattern, SameShapePattern, StructInfoPattern),
 )
-
-
-@dataclass(slots=True)
-class PatternCheckContext:
-    """What a pattern's check is told of a match.
-
-    `annotated_expr` are the matches of the annotated parts by name; `matched_bindings` the values
-    of the group's variables; `var_usages` who uses each variable of the block.
-    """
-
-    matched_expr: Expr
-    annotated_expr: dict[str, Expr]
-    matched_bindings: dict[Var, Expr]
-    var_usages: dict[Var, list[Var]]
-    value_to_bound_var: dict[Expr, Var]
-
-
-@dataclass(slots=True)
-class FusionPattern:
-    """A named pattern; `annotations` name parts of it for `check`, which may refuse a match."""
-
-    name: str
-    pattern: DFPattern
-    annotations: Mapping[str, DFPattern] = field(default_factory=dict[str, DFPattern])
-    check: Check | None = None
 
 
 def _as_pattern(value: Any) -> FusionPattern:
