@@ -249,9 +249,20 @@ def test_programs_that_stop(step: Any, argument: Any, message: str) -> None:
 
 @pytest.fixture
 def _registered() -> Iterator[None]:
+    # What other tests of this process registered would be meant by the messages as well.
+    similar = [
+        each
+        for each in registry.list_global_func_names()
+        if each.startswith("env.") or "linear" in each
+    ]
+    kept = {each: registry.get_global_func(each) for each in similar}
+    for each in kept:
+        registry.remove_global_func(each)
     registry.register_func("math.linear", print)
     yield
     registry.remove_global_func("math.linear")
+    for name, function in kept.items():
+        registry.register_func(name, function)
 
 
 @pytest.mark.usefixtures("_registered")
