@@ -24,7 +24,7 @@ from pellucid.tir.schedule import Schedule
 STRATEGIES: dict[str, Callable[[Picks], object]] = {**LOOP_STEPS, **BLOCK_STEPS, **MEMORY_STEPS}
 # Where primitives with many conditions are likely to succeed.
 FITTING: dict[str, tuple[str, ...]] = {
-    "pad_einsum": ("matmul", "matmul_relu", "quantized", "batched", "te_matmul"),
+    "pad_einsum": ("matmul", "symbolic_matmul", "matmul_relu", "quantized", "batched", "te_matmul"),
     "decompose_padding": ("padding", "pad_row", "conv", "te_conv2d", "te_concatenate"),
     "rolling_buffer": ("blur", "blur_rows", "mean_pool", "conv"),
     "cache_inplace": ("in_place", "softmax_and_blur_and_in_place"),
