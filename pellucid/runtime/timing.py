@@ -68,12 +68,14 @@ def evaluator(
     number: int = 10,
     repeat: int = 1,
     min_repeat_ms: int = 0,
+    cooldown_interval_ms: int = 0,
 ) -> Evaluator:
     """A function that calls `function` with what it is given: once to warm up, then `repeat` times
     `number` calls.
 
     Each repeat gives one result: its seconds divided by `number`. A repeat that takes less than
-    `min_repeat_ms` is done again with more calls.
+    `min_repeat_ms` is done again with more calls. Between repeats the machine may cool down for
+    `cooldown_interval_ms`.
     """
     require_cpu(where)
     if number < 1 or repeat < 1:
@@ -87,6 +89,8 @@ def evaluator(
         results: list[float] = []
         calls = number
         while len(results) < repeat:
+            if results and cooldown_interval_ms:
+                time.sleep(cooldown_interval_ms / 1e3)
             seconds = _time(function, args, calls)
             if seconds * 1e3 < min_repeat_ms:
                 calls = _more_calls(calls, seconds, min_repeat_ms)

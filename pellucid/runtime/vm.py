@@ -140,14 +140,20 @@ class VirtualMachine:
     def time_evaluator(
         self,
         name: str,
-        device: Device | None = None,
+        dev: Device | None = None,
         number: int = 10,
         repeat: int = 1,
         min_repeat_ms: int = 0,
+        cooldown_interval_ms: int = 0,
     ) -> Evaluator:
         """A function that times calls of function `name`; see `timing.evaluator`."""
         return evaluator(
-            self[name], device, number=number, repeat=repeat, min_repeat_ms=min_repeat_ms
+            self[name],
+            dev,
+            number=number,
+            repeat=repeat,
+            min_repeat_ms=min_repeat_ms,
+            cooldown_interval_ms=cooldown_interval_ms,
         )
 
     def save_function(

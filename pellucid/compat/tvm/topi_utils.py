@@ -1,4 +1,4 @@
-"""`tvm.topi.utils`: numbers out of expressions."""
+"""`tvm.topi.utils`: numbers out of expressions; and `topi.matmul` with its own arguments."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 from pellucid.arith import Analyzer
 from pellucid.ir.scalar import IntImm, Var
 from pellucid.support.errors import TypeMismatchError
+from pellucid.te import Tensor
+from pellucid.topi import nn
 
 
 def simplify(expr: Any) -> Any:
@@ -45,3 +47,8 @@ def prod(values: Any) -> Any:
     for each in values:
         result = result * each
     return simplify(result)
+
+
+def matmul(a: Tensor, b: Tensor, transp_a: bool = False, transp_b: bool = False) -> Tensor:
+    """The product of two matrices, each taken transposed where asked for."""
+    return nn.matmul(a, b, transpose_a=transp_a, transpose_b=transp_b)

@@ -28,9 +28,9 @@ class PatternCheckContext:
 
 @dataclass(slots=True)
 class FusionPattern:
-    """A named pattern; `annotations` name parts of it for `check`, which may refuse a match."""
+    """A named pattern; `annotation_patterns` name parts of it for `check`, which may refuse a match."""
 
     name: str
     pattern: DFPattern
-    annotations: Mapping[str, DFPattern] = field(default_factory=dict[str, DFPattern])
+    annotation_patterns: Mapping[str, DFPattern] = field(default_factory=dict[str, DFPattern])
     check: Check | None = None

@@ -193,7 +193,7 @@ def _accepted(
         return True
     context = PatternCheckContext(
         value,
-        {name: found[part] for name, part in pattern.annotations.items() if part in found},
+        {name: found[part] for name, part in pattern.annotation_patterns.items() if part in found},
         {var: values[var] for var in values if var in group},
         users,
         {expr: var for var, expr in values.items()},
