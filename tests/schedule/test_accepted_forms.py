@@ -105,3 +105,63 @@ def test_layouts_with_indices_given_by_name() -> None:
     sch.transform_layout(block="B", buffer="A", index_map=lambda *rest, k: [*rest, k // 4, k % 4])
     assert_structural_equal(bare(sch.mod)["main"], expected)
     trace_laws(sch, cube)
+
+
+@T.prim_func(private=True)
+def sums(A: T.Buffer((10, 6), "int32"), C: T.Buffer((10,), "int32")) -> None:
+    B = T.alloc_buffer((10,), "int32")
+    for i, k in T.grid(10, 6):
+        with T.block("B"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                B[vi] = 0
+            B[vi] = B[vi] + A[vi, vk]
+    for i in range(10):
+        with T.block("C"):
+            vi = T.axis.spatial(10, i)
+            C[vi] = B[vi]
+
+
+def test_padding_is_computed_by_the_block() -> None:
+    @T.prim_func(private=True)
+    def expected(A: T.Buffer((10, 6), "int32"), C: T.Buffer((10,), "int32")) -> None:
+        B = T.alloc_buffer((3, 4), "int32")
+        for i, j, k in T.grid(3, 4, 6):
+            with T.block("B"):
+                vi, vj, vk = T.axis.remap("SSR", [i, j, k])
+                with T.init():
+                    B[vi, vj] = T.if_then_else(vi == 2 and vj >= 2, 7, 0)
+                B[vi, vj] = T.if_then_else(vi == 2 and vj >= 2, 7, B[vi, vj] + A[vi * 4 + vj, vk])
+        for i in range(10):
+            with T.block("C"):
+                vi = T.axis.spatial(10, i)
+                C[vi] = B[vi // 4, vi % 4]
+
+    def steps(sch: Any) -> None:
+        block = sch.get_block("B")
+        sch.transform_layout(block, "B", lambda i: (i // 4, i % 4), pad_value=7)
+        assert sch.get(block).name_hint == "B"
+
+    check(sums, steps, expected)
+
+
+def test_padding_at_both_ends() -> None:
+    def steps(sch: Any) -> None:
+        sch.transform_layout(
+            "B", "B", lambda i: ((i + 3) // 8, (i + 3) % 8), pad_value=lambda a, b: a
+        )
+        text = sch.mod.script()
+        assert "v_axis0 == 0 and v_axis1 < 3 or v_axis0 == 1 and v_axis1 >= 5" in text
+
+    check(sums, steps)
+
+
+def test_padding_after_loops_that_were_split() -> None:
+    def steps(sch: Any) -> None:
+        sch.split(sch.get_loops("B")[0], [5, 2])
+        sch.transform_layout("B", "B", lambda i: (i // 4, i % 4), pad_value=0)
+        names = [sch.get(each).name_hint for each in sch.get_child_blocks("root")]
+        assert names == ["B", "B_pad", "C"]
+        assert "T.where(ax0 == 2 and ax1 >= 2)" in sch.mod.script()
+
+    check(sums, steps)

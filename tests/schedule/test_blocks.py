@@ -237,7 +237,7 @@ def test_transform_layout_with_padding() -> None:
         sch.set_axis_separator("B", "B", [1])
 
     text = check(two_stages, steps).mod.script()
-    assert "T.where(ax0 * 5 + ax2 >= 16)" in text
+    assert "T.if_then_else(v_axis0 == 3 and v_axis2 >= 1, T.float32(0), " in text
     assert "axis_separators=[1]" in text
 
 
@@ -247,6 +247,11 @@ def test_transform_layout_refuses() -> None:
 
     head = "`transform_layout` cannot be applied: "
     refused(two_stages, by(lambda i, j: (i + j,)), head + "the index map is not injective.")
+    refused(
+        two_stages,
+        by(lambda i, j: (i // 5, i % 5, j)),
+        head + "the layout has positions without an element of 'B'.",
+    )
     refused(
         two_stages,
         lambda sch: lambda: sch.set_axis_separator("B", "B", [2, 1]),

@@ -6,21 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pellucid.arith.analyzer import Analyzer
-from pellucid.arith.iter_map import IterMapLevel, detect_iter_map, inverse_affine_iter_map
+from pellucid.arith.iter_map import IterMapLevel, detect_iter_map
 from pellucid.arith.iter_map_terms import IterSumExpr
-from pellucid.ir.arithmetic import const, ge, logical_or, lt
+from pellucid.ir.arithmetic import const
 from pellucid.ir.node import Map
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import Call, FloatImm, IntImm, IterVar, Range, Var, as_expr
-from pellucid.ir.visitor import pre_order, substitute
+from pellucid.ir.scalar import Call, FloatImm, IntImm, Range, Var, as_expr
+from pellucid.ir.visitor import pre_order
 from pellucid.support.errors import TypeMismatchError
-from pellucid.tir.block import Block, BlockRealize
+from pellucid.tir.block import Block
 from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion, MatchBufferRegion, decl_buffer
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.index_map import IndexMap
-from pellucid.tir.schedule.cache import child_position
 from pellucid.tir.schedule.core import ScheduleCore
-from pellucid.tir.schedule.edit import insert, replace
+from pellucid.tir.schedule.layout_padding import computed_with_padding, filled_afterwards
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.regions import BlockRewriter
@@ -32,9 +31,8 @@ from pellucid.tir.schedule.reindex import (
     index_map_refused,
 )
 from pellucid.tir.schedule.rv import BlockRV
-from pellucid.tir.schedule.scope import scope_of
-from pellucid.tir.schedule.tree import Spot, Tree
-from pellucid.tir.stmt import BufferStore, Evaluate, For, ForKind, Stmt
+from pellucid.tir.schedule.tree import Spot
+from pellucid.tir.stmt import BufferStore, For, Stmt
 
 PadValue = int | float | bool | Callable[..., Any] | IndexMap | None
 
@@ -63,8 +61,9 @@ class LayoutPrimitives(ScheduleCore):
         signature. `axis_separators`, or `IndexMap.AXIS_SEPARATOR` among the results, say after
         which dimensions the buffer is divided into physical axes. Where the
         map leaves positions without an element, `pad_value` (a number, or a function of the new
-        indices) is stored there after the buffer was written; in a parameter that is only read the
-        caller is taken to have put it there; without it their contents are undefined.
+        indices) is stored there: by the block itself where its loops are just the elements of the
+        buffer, which then become the new positions, else by a block after it. In a parameter that
+        is only read the caller is taken to have put it there.
 
             >>> sch = Schedule(chain)
             >>> sch.transform_layout("B", ("write", 0), lambda i, j: (j // 4, i, j % 4))
@@ -72,7 +71,8 @@ class LayoutPrimitives(ScheduleCore):
         Conditions: the buffer is a parameter or allocated by a block, compact, and not used through
         its pointer, views or regions handed to calls; symbolic sizes stay dimensions of parameters;
         the map is injective: digits of the indices that cover each (`assume_injective_transform`
-        takes it on trust); a function of padding values loads nothing from memory.
+        takes it on trust, and leaves positions without an element undefined if there is no
+        `pad_value`); a function of padding values loads nothing from memory.
         """
         spot = self.block(block)
         name = self.name_of(block)
@@ -95,6 +95,12 @@ class LayoutPrimitives(ScheduleCore):
         sums: list[IterSumExpr] | None = None
         if not assume_injective_transform:
             sums = _padding_of(layout, target, analyzer, spot)
+            if sums is not None and pad_value is None:
+                raise Refused(
+                    f"the layout has positions without an element of {target.name!r}",
+                    spot,
+                    cure="give pad_value; assume_injective_transform=True leaves them undefined",
+                )
         value = self._pad_value(pad_value, layout, target)
         shape = layout.map_shape(list(target.shape), analyzer.copy())
         new = decl_buffer(
@@ -108,7 +114,10 @@ class LayoutPrimitives(ScheduleCore):
         moved = relaid(func, target, new, layout, analyzer)
         _require_sizes(func, moved, spot)
         if value is not None and sums is not None and written:
-            moved = _with_padding(moved, spot, target, new, layout, sums, value)
+            filled = computed_with_padding(moved, spot, target, new, layout, sums, value)
+            if filled is None:
+                filled = filled_afterwards(moved, spot, target, new, layout, sums, value)
+            moved = filled
         self.commit(name, moved)
 
     def _pad_value(
@@ -311,10 +320,6 @@ class _Relayout(BlockRewriter):
         return found.replace(buffer=self.new, indices=self.indices(found.indices))
 
 
-def _cast(index: PrimExpr, like: Var) -> PrimExpr:
-    return index if index.dtype == like.dtype else index.astype(str(like.dtype))
-
-
 def relaid(
     func: PrimFunc, old: Buffer, new: Buffer, layout: IndexMap, analyzer: Analyzer
 ) -> PrimFunc:
@@ -324,49 +329,3 @@ def relaid(
     body = _Relayout(table, old, new, layout, analyzer.copy()).visit(func.body)
     changed = {k: new if each is old else each for k, each in func.buffer_map.items()}
     return func.replace(body=body, buffer_map=Map(changed))
-
-
-def _with_padding(
-    func: PrimFunc,
-    spot: Spot,
-    old: Buffer,
-    new: Buffer,
-    layout: IndexMap,
-    sums: Sequence[IterSumExpr],
-    value: tuple[list[Var], PrimExpr],
-) -> PrimFunc:
-    """The function with a block, after the writer, that fills the positions without an element."""
-    variables = [Var(f"v{k}", extent.dtype) for k, extent in enumerate(new.shape)]
-    loops = [
-        For(Var(f"ax{k}", e.dtype), const(0, e.dtype), e, ForKind.SERIAL, Evaluate(0))
-        for k, e in enumerate(new.shape)
-    ]
-    known = Analyzer()
-    for loop in loops:
-        known.bind(loop.loop_var, Range(min=loop.min, extent=loop.extent))
-    inverse = inverse_affine_iter_map(sums, [each.loop_var for each in loops], known)
-    outside: PrimExpr = const(False)
-    for var, extent in zip(layout.initial_indices, old.shape, strict=True):
-        index = inverse.get(var, const(0, var.dtype))
-        outside = logical_or(outside, logical_or(lt(index, 0), ge(index, extent)))
-    names = dict(zip(value[0], variables, strict=True))
-    stored = substitute(value[1], {k: _cast(v, k) for k, v in names.items()})
-    iter_vars = [
-        IterVar(Range(min=const(0, e.dtype), extent=e), var, IterVar.DataPar)
-        for var, e in zip(variables, new.shape, strict=True)
-    ]
-    block = Block(
-        iter_vars,
-        (),
-        [BufferLoad(new, variables)],
-        f"{new.name}_pad",
-        BufferStore(new, stored, variables),
-    )
-    nest: Stmt = BlockRealize([each.loop_var for each in loops], known.simplify(outside), block)
-    for each in reversed(loops):
-        nest = each.replace(body=nest)
-    tree = Tree(func)
-    scope = tree.blocks[scope_of(spot).block.token]
-    position = child_position(scope, tree.blocks[spot.block.token]) + 1
-    body = insert(scope.block.body, position, nest)
-    return func.with_body(replace(func.body, {scope.block: scope.block.replace(body=body)}))

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
-from pellucid.ir.scalar import IntImm
+from pellucid.ir.scalar import FloatImm, IntImm
 from pellucid.tir.schedule.core import ScheduleCore
 from pellucid.tir.schedule.instruction import Instruction
 
@@ -54,8 +54,10 @@ def primitive(method: Callable[P, R]) -> Callable[P, R]:
 
 def _plain(value: Any) -> Any:
     """Constants and NumPy numbers as Python numbers."""
-    if isinstance(value, IntImm) or (hasattr(value, "item") and getattr(value, "ndim", 1) == 0):
-        return value.value if isinstance(value, IntImm) else value.item()
+    if isinstance(value, IntImm | FloatImm):
+        return value.value
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        return value.item()
     if isinstance(value, list):
         return [_plain(each) for each in cast("list[Any]", value)]
     if isinstance(value, tuple):

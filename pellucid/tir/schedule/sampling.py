@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import FloatImm, IntImm, IterVar, Var
+from pellucid.ir.scalar import IntImm, IterVar, Var
 from pellucid.ir.visitor import uses_var
 from pellucid.tir.schedule.core import INLINE, ROOT, ScheduleCore
 from pellucid.tir.schedule.primitive import primitive
@@ -47,9 +47,6 @@ class SamplingPrimitives(ScheduleCore):
         Conditions: there are candidates, one probability for each, not negative, not all 0; a given
         decision is a position.
         """
-        candidates = [_plain(each) for each in candidates]
-        probs = [_plain(each) for each in probs]
-        self.note(candidates=candidates, probs=probs)
         if not candidates or len(candidates) != len(probs):
             raise Refused(
                 "there is not one probability for each candidate",
@@ -57,7 +54,7 @@ class SamplingPrimitives(ScheduleCore):
             )
         if any(each < 0 for each in probs) or sum(probs) <= 0:
             raise Refused("the probabilities are no distribution", found=repr(list(probs)))
-        position = _plain(decision)
+        position = decision
         if position is None:
             position = self._random.choices(range(len(candidates)), probs)[0]
         if not 0 <= position < len(candidates):
@@ -190,11 +187,6 @@ class SamplingPrimitives(ScheduleCore):
         if chosen < 0:
             return self.new_mark(INLINE if chosen == -2 else ROOT)
         return self.new_loop(name, places[chosen].loop.loop_var)
-
-
-def _plain(number: Any) -> Any:
-    """A number as Python has it."""
-    return number.value if isinstance(number, IntImm | FloatImm) else number
 
 
 def _require_counts(n: int, limit: int) -> None:
