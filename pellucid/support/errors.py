@@ -83,6 +83,10 @@ class ScheduleError(PellucidError, ValueError):
     """A schedule primitive whose conditions do not hold; the module is left as it was."""
 
 
+class UnknownReferenceError(ScheduleError, IndexError):
+    """A block, loop or number that a schedule did not give, or has forgotten."""
+
+
 class ArgumentError(PellucidError, ValueError, TypeError):
     """A run-time call whose arguments do not fit the signature of the compiled function."""
 

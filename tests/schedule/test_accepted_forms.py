@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from pellucid.ir.structural import assert_structural_equal
 from pellucid.script import tir as T
+from pellucid.support.errors import ScheduleError
 from pellucid.tir.schedule import Schedule
 from tests.schedule.harness import bare, check, trace_laws
 
@@ -165,3 +168,33 @@ def test_padding_after_loops_that_were_split() -> None:
         assert "T.where(ax0 == 2 and ax1 >= 2)" in sch.mod.script()
 
     check(sums, steps)
+
+
+def test_reverse_inlining_into_tiles_that_stick_out() -> None:
+    @T.prim_func(private=True)
+    def tiles(A: T.Buffer((12,), "float32"), C: T.Buffer((10,), "float32")) -> None:
+        B = T.alloc_buffer((3, 4))
+        for i, j in T.grid(3, 4):
+            with T.block("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = A[vi * 4 + vj] * T.float32(2)
+        for i in range(10):
+            with T.block("C"):
+                vi = T.axis.spatial(10, i)
+                C[vi] = B[vi // 4, vi % 4] + T.float32(1)
+
+    sch = check(tiles, lambda sch: sch.reverse_compute_inline("C"))
+    assert "T.where(i * 4 + j < 10)" in sch.mod.script()
+
+
+def test_forgotten_references_are_index_errors() -> None:
+    sch = Schedule(cube)
+    block = sch.get_block("B")
+    other = sch.copy()
+    loop, _ = sch.split(sch.get_loops(block)[0], [None, 3])
+    with pytest.raises(IndexError, match="the loop 'i_0' is not known here"):
+        other.get(loop)
+    sch.remove_rv(block)
+    with pytest.raises(ScheduleError, match="the block 'B' is not known here") as caught:
+        sch.get(block)
+    assert isinstance(caught.value, IndexError)

@@ -19,11 +19,16 @@ from pellucid.ir.place import ScriptPlace
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, Var
 from pellucid.ir.visitor import pre_order, substitute
-from pellucid.support.errors import ScheduleError, UnsupportedError, did_you_mean
+from pellucid.support.errors import (
+    ScheduleError,
+    UnknownReferenceError,
+    UnsupportedError,
+    did_you_mean,
+)
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.schedule.encode import text_of
 from pellucid.tir.schedule.instruction import Instruction
-from pellucid.tir.schedule.refusal import Refused
+from pellucid.tir.schedule.refusal import Refused, UnknownReference
 from pellucid.tir.schedule.rv import BlockRV, BlockToken, LoopRV
 from pellucid.tir.schedule.trace import Trace
 from pellucid.tir.schedule.tree import Spot, Tree, with_tokens
@@ -173,7 +178,7 @@ class ScheduleCore:
     def _known(self, reference: Any, what: str) -> Any:
         found = self._symbols.get(reference)
         if found is None:
-            raise Refused(
+            raise UnknownReference(
                 f"the {what} {reference.hint!r} is not known here",
                 cure="use references that this schedule gave, or a copy of it",
             )
@@ -342,13 +347,15 @@ class ScheduleCore:
     def _error(self, kind: str, refused: Refused) -> ScheduleError:
         """The user's error for a condition that does not hold."""
         message = f"`{kind}` cannot be applied: {refused.message}."
+        known = not isinstance(refused, UnknownReference)
+        error = ScheduleError if known else UnknownReferenceError
         if self.error_render_level == "none":
-            return ScheduleError(message)
+            return error(message)
         place = None
         if refused.at and self.error_render_level == "detail" and self._looking_at is not None:
             nodes = [each.node if isinstance(each, Spot) else each for each in refused.at]
             place = ScriptPlace.of(self._mod[self._looking_at], *nodes)
-        return ScheduleError(
+        return error(
             message,
             place=place,
             expected=refused.expected,

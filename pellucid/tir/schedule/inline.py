@@ -109,7 +109,7 @@ class InlinePrimitives(ScheduleCore):
         store = _only_store(spot)
         loads = _loads_of(store, buffer)
         old, condition = _guarded_store(producer)
-        positions, table = _iterators_by_position(spot, loads[0].indices, analyzer)
+        positions, table = _iterators_by_position(spot, loads[0].indices, analyzer, padded=True)
         _require_all_produced(spot, producer, loads[0].indices, analyzer)
         at = dict(zip(positions, _cast_all(old.indices, positions), strict=True))
         values = {var: substitute(expr, at) for var, expr in table.items()}
@@ -207,9 +207,12 @@ def _takes_buffer(call: Call, buffer: Buffer) -> bool:
 
 
 def _iterators_by_position(
-    spot: Spot, indices: Sequence[PrimExpr], analyzer: Analyzer
+    spot: Spot, indices: Sequence[PrimExpr], analyzer: Analyzer, *, padded: bool = False
 ) -> tuple[list[Var], dict[Var, PrimExpr]]:
-    """Variables for the positions of an access, and the block's iterators in terms of them."""
+    """Variables for the positions of an access, and the block's iterators in terms of them.
+
+    `padded` allows positions that no instance accesses.
+    """
     require_fixed_domains(spot)
     positions = [Var(f"p{k}", each.dtype) for k, each in enumerate(indices)]
     iterators = {v.var: v.dom for v in spot.block.iter_vars if v.dom is not None}
@@ -218,7 +221,11 @@ def _iterators_by_position(
         if len(direct) == len(indices) == len(iterators):
             return positions, direct
     found = detect_iter_map(
-        indices, iterators, check_level=IterMapLevel.BIJECTIVE, analyzer=analyzer
+        indices,
+        iterators,
+        check_level=IterMapLevel.BIJECTIVE,
+        padded=padded,
+        analyzer=analyzer,
     )
     if found.errors:
         raise Refused(

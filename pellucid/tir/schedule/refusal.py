@@ -26,3 +26,7 @@ class Refused(Exception):
         self.expected = expected
         self.found = found
         self.cure = cure
+
+
+class UnknownReference(Refused):
+    """A reference that the schedule does not know."""
