@@ -350,6 +350,15 @@ def test_rolling_buffers_beside_buffers_of_lower_rank() -> None:
     check(programs.blur, steps)
 
 
+def test_padding_values_fit_the_buffer() -> None:
+    refused(
+        programs.product,
+        lambda sch: lambda: sch.transform_layout("B", "A", lambda i, j: (i, j // 3, j % 3), 0.5),
+        "`transform_layout` cannot be applied: the padding value is no int32.",
+        found="0.5",
+    )
+
+
 def test_layouts_of_another_rank_are_schedule_errors() -> None:
     refused(
         programs.elementwise,

@@ -140,7 +140,12 @@ class LayoutPrimitives(ScheduleCore):
                 self.note(pad_value=found)
         else:
             indices = [Var(f"i{k}", "int32") for k in range(rank)]
-            found = IndexMap(indices, [const(value, str(target.dtype))])
+            try:
+                found = IndexMap(indices, [const(value, str(target.dtype))])
+            except TypeMismatchError as error:
+                raise Refused(
+                    f"the padding value is no {target.dtype}", found=repr(value)
+                ) from error
         if len(found.final_indices) != 1:
             raise Refused("a padding value is one value", found=str(len(found.final_indices)))
         result: PrimExpr = as_expr(found.final_indices[0])
