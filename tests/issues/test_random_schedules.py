@@ -357,6 +357,13 @@ def test_padding_values_fit_the_buffer() -> None:
         "`transform_layout` cannot be applied: the padding value is no int32.",
         found="0.5",
     )
+    refused(
+        programs.product,
+        lambda sch: (
+            lambda: sch.transform_layout("B", "A", lambda i, j: (i, j // 3, j % 3), lambda *_: 0.5)
+        ),
+        "`transform_layout` cannot be applied: the padding value is no int32.",
+    )
 
 
 def test_layouts_of_another_rank_are_schedule_errors() -> None:

@@ -127,18 +127,20 @@ class LayoutPrimitives(ScheduleCore):
         if value is None:
             return None
         rank = len(layout.final_indices)
-        found: IndexMap
+        found: IndexMap | None = None
         if isinstance(value, IndexMap) or callable(value):
             found = as_index_map(value, rank, "int32")
             if any(isinstance(each, BufferLoad) for each in pre_order(found)):
                 raise Refused("a padding value loads from memory", found=repr(found))
+            if len(found.final_indices) != 1:
+                raise Refused("a padding value is one value", found=str(len(found.final_indices)))
             single = found.final_indices[0]
             if isinstance(single, IntImm | FloatImm):
-                self.note(pad_value=single.value)
+                value, found = single.value, None
             else:
                 found = self.in_sizes(found)
-                self.note(pad_value=found)
-        else:
+            self.note(pad_value=value if found is None else found)
+        if found is None:
             indices = [Var(f"i{k}", "int32") for k in range(rank)]
             try:
                 found = IndexMap(indices, [const(value, str(target.dtype))])
@@ -146,8 +148,6 @@ class LayoutPrimitives(ScheduleCore):
                 raise Refused(
                     f"the padding value is no {target.dtype}", found=repr(value)
                 ) from error
-        if len(found.final_indices) != 1:
-            raise Refused("a padding value is one value", found=str(len(found.final_indices)))
         result: PrimExpr = as_expr(found.final_indices[0])
         if result.dtype != target.dtype:
             result = result.astype(str(target.dtype))
