@@ -131,80 +131,88 @@ def test_extern():
     )
 
 
-def test_fx():
-    def map_param(param: nn.Parameter):
-        return relax.const(param.data.cpu().numpy(), "float32")
+def map_param(param: nn.Parameter):
+    return relax.const(param.data.cpu().numpy(), "float32")
 
-    def fetch_attr(fx_mod, target: str):
-        target_atoms = target.split(".")
-        attr_itr = fx_mod
-        for i, atom in enumerate(target_atoms):
-            attr_itr = getattr(attr_itr, atom)
-        return attr_itr
 
-    def from_fx(fx_mod, input_shapes, call_function_map, call_module_map):
-        input_index = 0
-        node_map = {}
-        named_modules = dict(fx_mod.named_modules())
-        bb = relax.BlockBuilder()
-        fn_inputs = []
-        fn_output = None
-        with bb.function("main"):
-            with bb.dataflow():
-                for node in fx_mod.graph.nodes:
-                    if node.op == "placeholder":
-                        shape = input_shapes[input_index]
-                        input_index += 1
-                        input_var = relax.Var(
-                            node.target, shape, relax.DynTensorType(len(shape), "float32")
-                        )
-                        fn_inputs.append(input_var)
-                        node_map[node] = input_var
-                    elif node.op == "get_attr":
-                        node_map[node] = map_param(fetch_attr(fx_mod, node.target))
-                    elif node.op == "call_function":
-                        node_map[node] = call_function_map[node.target](bb, node_map, node)
-                    elif node.op == "call_module":
-                        named_module = named_modules[node.target]
-                        node_map[node] = call_module_map[type(named_module)](
-                            bb, node_map, node, named_module
-                        )
-                    elif node.op == "output":
-                        output = node_map[node.args[0]]
-                        assert fn_output is None
-                        fn_output = bb.emit_output(output)
-            bb.emit_func_output(output, fn_inputs)
-        return bb.get()
+def fetch_attr(fx_mod, target: str):
+    target_atoms = target.split(".")
+    attr_itr = fx_mod
+    for i, atom in enumerate(target_atoms):
+        attr_itr = getattr(attr_itr, atom)
+    return attr_itr
 
-    class MLP(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.linear0 = nn.Linear(784, 128)
-            self.relu = nn.ReLU()
-            self.linear1 = nn.Linear(128, 10)
 
-        def forward(self, x):
-            return self.linear1(self.relu(self.linear0(x)))
+def from_fx(fx_mod, input_shapes, call_function_map, call_module_map):
+    input_index = 0
+    node_map = {}
+    named_modules = dict(fx_mod.named_modules())
+    bb = relax.BlockBuilder()
+    fn_inputs = []
+    fn_output = None
+    with bb.function("main"):
+        with bb.dataflow():
+            for node in fx_mod.graph.nodes:
+                if node.op == "placeholder":
+                    shape = input_shapes[input_index]
+                    input_index += 1
+                    input_var = relax.Var(
+                        node.target, shape, relax.DynTensorType(len(shape), "float32")
+                    )
+                    fn_inputs.append(input_var)
+                    node_map[node] = input_var
+                elif node.op == "get_attr":
+                    node_map[node] = map_param(fetch_attr(fx_mod, node.target))
+                elif node.op == "call_function":
+                    node_map[node] = call_function_map[node.target](bb, node_map, node)
+                elif node.op == "call_module":
+                    named_module = named_modules[node.target]
+                    node_map[node] = call_module_map[type(named_module)](
+                        bb, node_map, node, named_module
+                    )
+                elif node.op == "output":
+                    output = node_map[node.args[0]]
+                    assert fn_output is None
+                    fn_output = bb.emit_output(output)
+        bb.emit_func_output(output, fn_inputs)
+    return bb.get()
 
-    def map_nn_linear(bb, node_map, node, nn_mod):
-        x = node_map[node.args[0]]
-        w = map_param(nn_mod.weight)
-        if nn_mod.bias is not None:
-            b = map_param(nn_mod.bias)
-        y = bb.emit_te(topi.nn.dense, x, w)
-        return bb.emit_te(topi.add, y, b)
 
-    def map_nn_relu(bb, node_map, node, nn_mod):
-        return bb.emit_te(topi.nn.relu, node_map[node.args[0]])
+class MLP(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear0 = nn.Linear(784, 128)
+        self.relu = nn.ReLU()
+        self.linear1 = nn.Linear(128, 10)
 
-    def map_nn_linear_op(bb, node_map, node, nn_mod):
-        x = node_map[node.args[0]]
-        y = bb.emit(relax.op.dense(x, map_param(nn_mod.weight)))
-        return bb.emit(relax.op.add(y, map_param(nn_mod.bias)))
+    def forward(self, x):
+        return self.linear1(self.relu(self.linear0(x)))
 
-    def map_nn_relu_op(bb, node_map, node, nn_mod):
-        return bb.emit(relax.op.relu(node_map[node.args[0]]))
 
+def map_nn_linear(bb, node_map, node, nn_mod):
+    x = node_map[node.args[0]]
+    w = map_param(nn_mod.weight)
+    if nn_mod.bias is not None:
+        b = map_param(nn_mod.bias)
+    y = bb.emit_te(topi.nn.dense, x, w)
+    return bb.emit_te(topi.add, y, b)
+
+
+def map_nn_relu(bb, node_map, node, nn_mod):
+    return bb.emit_te(topi.nn.relu, node_map[node.args[0]])
+
+
+def map_nn_linear_op(bb, node_map, node, nn_mod):
+    x = node_map[node.args[0]]
+    y = bb.emit(relax.op.dense(x, map_param(nn_mod.weight)))
+    return bb.emit(relax.op.add(y, map_param(nn_mod.bias)))
+
+
+def map_nn_relu_op(bb, node_map, node, nn_mod):
+    return bb.emit(relax.op.relu(node_map[node.args[0]]))
+
+
+def imported():
     m = MLP().eval()
     x = torch.from_numpy(img)
     expect = m(x).detach().numpy()
@@ -222,89 +230,94 @@ def test_fx():
         np.testing.assert_allclose(
             vm["main"](tvm.nd.array(img)).numpy(), expect, rtol=1e-3, atol=1e-5
         )
-    MLPModel = mod
+    return mod, expect
 
-    @relax.expr_functor.mutator
-    class DenseAddFusor(relax.PyExprMutator):
-        def __init__(self, mod: IRModule) -> None:
-            super().__init__()
-            self.mod_ = mod
-            self.add_op = tvm.ir.Op.get("relax.add")
-            self.dense_op = tvm.ir.Op.get("relax.nn.dense")
-            self.counter = 0
 
-        def transform(self) -> IRModule:
-            for global_var, func in self.mod_.functions.items():
-                if not isinstance(func, relax.Function):
-                    continue
-                if "primitive" in func.attrs.keys() and func.attrs["primitive"] != 0:
-                    continue
-                updated_func = self.visit_expr(func)
-                updated_func = relax.analysis.remove_all_unused(updated_func)
-                self.builder_.update_func(global_var, updated_func)
-            return self.builder_.get()
+@relax.expr_functor.mutator
+class DenseAddFusor(relax.PyExprMutator):
+    def __init__(self, mod: IRModule) -> None:
+        super().__init__()
+        self.mod_ = mod
+        self.add_op = tvm.ir.Op.get("relax.add")
+        self.dense_op = tvm.ir.Op.get("relax.nn.dense")
+        self.counter = 0
 
-        def visit_call_(self, call):
-            call = self.visit_expr_post_order(call)
+    def transform(self) -> IRModule:
+        for global_var, func in self.mod_.functions.items():
+            if not isinstance(func, relax.Function):
+                continue
+            if "primitive" in func.attrs.keys() and func.attrs["primitive"] != 0:
+                continue
+            updated_func = self.visit_expr(func)
+            updated_func = relax.analysis.remove_all_unused(updated_func)
+            self.builder_.update_func(global_var, updated_func)
+        return self.builder_.get()
 
-            def match_call(node, op):
-                if not isinstance(node, relax.Call):
-                    return False
-                return node.op == op
+    def visit_call_(self, call):
+        call = self.visit_expr_post_order(call)
 
-            if not match_call(call, self.add_op):
-                return call
-            value = self.lookup_binding(call.args[0])
-            if value is None:
-                return call
-            if not match_call(value, self.dense_op):
-                return call
-            x = value.args[0]
-            w = value.args[1]
-            b = call.args[1]
-            param_x = relax.Var("x", x.shape_, x._checked_type_)
-            param_w = relax.Var("w", w.shape_, w._checked_type_)
-            param_b = relax.Var("b", b.shape_, b._checked_type_)
-            bb = relax.BlockBuilder()
-            fn_name = "fused_dense_add%d" % (self.counter)
-            self.counter += 1
-            with bb.function(fn_name, [param_x, param_w, param_b]):
-                with bb.dataflow():
-                    lv0 = bb.emit(relax.op.nn.dense(param_x, param_w))
-                    gv = bb.emit_output(relax.op.add(lv0, param_b))
-                bb.emit_func_output(gv)
-            fused_fn = bb.get()[fn_name].with_attr("primitive", 1)
-            global_var = self.builder_.add_func(fused_fn, fn_name)
-            return relax.Call(global_var, [x, w, b], None, None)
+        def match_call(node, op):
+            if not isinstance(node, relax.Call):
+                return False
+            return node.op == op
 
-    @tvm.ir.transform.module_pass(opt_level=2, name="DenseAddFuse")
-    class FuseDenseAddPass:
-        def transform_module(self, mod, ctx):
-            return DenseAddFusor(mod).transform()
+        if not match_call(call, self.add_op):
+            return call
+        value = self.lookup_binding(call.args[0])
+        if value is None:
+            return call
+        if not match_call(value, self.dense_op):
+            return call
+        x = value.args[0]
+        w = value.args[1]
+        b = call.args[1]
+        param_x = relax.Var("x", x.shape_, x._checked_type_)
+        param_w = relax.Var("w", w.shape_, w._checked_type_)
+        param_b = relax.Var("b", b.shape_, b._checked_type_)
+        bb = relax.BlockBuilder()
+        fn_name = "fused_dense_add%d" % (self.counter)
+        self.counter += 1
+        with bb.function(fn_name, [param_x, param_w, param_b]):
+            with bb.dataflow():
+                lv0 = bb.emit(relax.op.nn.dense(param_x, param_w))
+                gv = bb.emit_output(relax.op.add(lv0, param_b))
+            bb.emit_func_output(gv)
+        fused_fn = bb.get()[fn_name].with_attr("primitive", 1)
+        global_var = self.builder_.add_func(fused_fn, fn_name)
+        return relax.Call(global_var, [x, w, b], None, None)
 
+
+@tvm.ir.transform.module_pass(opt_level=2, name="DenseAddFuse")
+class FuseDenseAddPass:
+    def transform_module(self, mod, ctx):
+        return DenseAddFusor(mod).transform()
+
+
+@relax.expr_functor.mutator
+class LowerToTensorIR(relax.PyExprMutator):
+    def __init__(self, mod, op_map):
+        super().__init__()
+        self.mod_ = mod
+        self.op_map = {tvm.ir.Op.get(k): v for k, v in op_map.items()}
+
+    def visit_call_(self, call):
+        call = self.visit_expr_post_order(call)
+        if call.op in self.op_map:
+            return self.op_map[call.op](self.builder_, call)
+        return call
+
+    def transform(self):
+        for gv, func in self.mod_.functions.items():
+            if not isinstance(func, relax.Function):
+                continue
+            self.builder_.update_func(gv, self.visit_expr(func))
+        return self.builder_.get()
+
+
+def test_fx():
+    MLPModel, expect = imported()
     MLPFused = FuseDenseAddPass()(MLPModel)
     assert len(MLPFused.functions) == 3
-
-    @relax.expr_functor.mutator
-    class LowerToTensorIR(relax.PyExprMutator):
-        def __init__(self, mod, op_map):
-            super().__init__()
-            self.mod_ = mod
-            self.op_map = {tvm.ir.Op.get(k): v for k, v in op_map.items()}
-
-        def visit_call_(self, call):
-            call = self.visit_expr_post_order(call)
-            if call.op in self.op_map:
-                return self.op_map[call.op](self.builder_, call)
-            return call
-
-        def transform(self):
-            for gv, func in self.mod_.functions.items():
-                if not isinstance(func, relax.Function):
-                    continue
-                self.builder_.update_func(gv, self.visit_expr(func))
-            return self.builder_.get()
-
     op_map = {
         "relax.nn.dense": lambda bb, c: bb.call_te(topi.nn.dense, *c.args),
         "relax.add": lambda bb, c: bb.call_te(topi.add, *c.args),
