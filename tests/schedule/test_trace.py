@@ -241,3 +241,13 @@ def test_arguments_of_schedules() -> None:
     with pytest.raises(ScheduleError, match="made from a module or a loop function"):
         Schedule(3)
     assert_structural_equal(Schedule(matmul).mod["main"], matmul)
+
+
+def test_a_trace_with_its_decisions() -> None:
+    assert "pass" in str(Trace([], {}))
+    sch = Schedule(matmul)
+    sch.sample_perfect_tile(loops(sch, "C")[0], 2, decision=[3, 2])
+    *_, tile = sch.trace.insts
+    other = Trace(sch.trace.insts, {tile: [2, 3]})
+    assert other.decisions[other.insts[-1]] == [2, 3]
+    assert tile.decision == [3, 2]

@@ -9,7 +9,8 @@ Trace.from_json(text).apply_to_schedule(tir.Schedule(mod))
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, cast
 
 from pellucid.ir import hooks
@@ -55,10 +56,17 @@ class Replayable(Protocol):
 
 
 class Trace:
-    """A list of instructions."""
+    """A list of instructions; `decisions` for some of them take the place of their own."""
 
-    def __init__(self, insts: Sequence[Instruction] = ()) -> None:
-        self.insts: list[Instruction] = list(insts)
+    def __init__(
+        self,
+        insts: Sequence[Instruction] = (),
+        decisions: Mapping[Instruction, Any] | None = None,
+    ) -> None:
+        given: Mapping[Instruction, Any] = {} if decisions is None else decisions
+        self.insts: list[Instruction] = [
+            replace(each, decision=given[each]) if each in given else each for each in insts
+        ]
 
     @property
     def decisions(self) -> dict[Instruction, Any]:
