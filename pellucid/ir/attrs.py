@@ -76,9 +76,7 @@ class Attrs(Node):
     attributes.
     """
 
-    entries: tuple[tuple[str, Any], ...] = child(
-        default=(), converter=_entries, key=_compared
-    )
+    entries: tuple[tuple[str, Any], ...] = child(default=(), converter=_entries, key=_compared)
 
     def __getitem__(self, key: str) -> Any:
         """The value under `key`."""

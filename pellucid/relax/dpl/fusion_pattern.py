@@ -28,7 +28,9 @@ class PatternCheckContext:
 
 @dataclass(slots=True)
 class FusionPattern:
-    """A named pattern; `annotation_patterns` name parts of it for `check`, which may refuse a match."""
+    """A named pattern; `annotation_patterns` name parts of it for `check`, which may refuse a
+    match.
+    """
 
     name: str
     pattern: DFPattern
