@@ -17,7 +17,7 @@ from pellucid.ir.dtype import UNKNOWN
 from pellucid.ir.expr_base import GlobalVar
 from pellucid.ir.function import BaseFunc
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import IntImm, Var
+from pellucid.ir.scalar import IntImm, SizeVar, Var
 from pellucid.ir.structural import structural_equal
 from pellucid.ir.visitor import pre_order, substitute
 from pellucid.relax.call import call_tir
@@ -177,7 +177,7 @@ class _Arguments:
         for each in dims:
             # A dimension is not negative, whether its variable says so or not.
             if isinstance(each, Var) and each not in self.own:
-                self.own[each] = Var(each.name, each.dtype)
+                self.own[each] = SizeVar(each.name, each.dtype)
         made = placeholder_of(info, [self.scalar(each) for each in dims], identifier(name))
         self.exprs.append(expr)
         self.tensors.append(made)
@@ -326,7 +326,7 @@ def call_te(builder: Builder, func: Callable[..., Any], args: Any, kwargs: Any) 
     numbers = _unbound(function, arguments, [*arguments.tensors, *outputs])
     if numbers:
         function = function.replace(params=(*function.params, *numbers.values()))
-    function = _as_private(function, attrs)
+    function = _as_private(_with_plain_sizes(function, arguments.own), attrs)
     gvar = builder.add_func(function, identifier(name, "f"))
     graph_vars = {own: var for var, own in arguments.own.items()}
     infos = [_output_info(each, graph_vars) for each in outputs]
@@ -366,6 +366,18 @@ def _unbound(
         return free
     used = {each for each in pre_order(function) if isinstance(each, Var)}
     return {var: own for var, own in free.items() if own in used}
+
+
+def _with_plain_sizes(function: PrimFunc, own: Mapping[Var, Var]) -> PrimFunc:
+    """The loop function with variables of the kind that the graph has: while it was made, all
+    dimensions were known not to be negative.
+    """
+    plain = {
+        mine: type(var)(mine.name, mine.dtype)
+        for var, mine in own.items()
+        if type(mine) is not type(var)
+    }
+    return substitute(function, plain) if plain else function
 
 
 def _as_private(function: PrimFunc, attrs: Mapping[str, Any]) -> PrimFunc:

@@ -49,7 +49,7 @@ class Module:
     @T.prim_func(private=True)
     def add(var_x: T.handle, var_y: T.handle, var_T_add: T.handle):
         T.func_attr({"tir.noalias": True})
-        n = T.int64()
+        n = T.int64(is_size_var=True)
         x = T.match_buffer(var_x, (n, T.int64(4)))
         y = T.match_buffer(var_y, (n, T.int64(4)))
         T_add = T.match_buffer(var_T_add, (n, T.int64(4)))
