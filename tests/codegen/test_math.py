@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import cache
 
 import ml_dtypes
@@ -313,10 +314,24 @@ def test_the_common_functions_become_straight_vector_code() -> None:
 
 def test_every_bounded_function_has_a_reference_and_a_bound_for_each_dtype() -> None:
     assert set(REFERENCES) == set(BOUNDED)
-    assert set(BOUNDED) | set(QUESTIONS) == set(FUNCTIONS)
+    assert set(BOUNDED) | set(QUESTIONS) | {"fma"} == set(FUNCTIONS)
     assert {dtype for _, dtype in MATH_ULP} == {"float16", "bfloat16", "float32", "float64"}
     assert ml_dtypes.finfo(ml_dtypes.bfloat16).bits == 16
     assert {"exp", "popcount", "clz"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_multiply_add_rounds_once_where_the_processor_can(dtype: str) -> None:
+    kind = numpy_dtype(dtype)
+    x, y, z = np.random.default_rng(3).normal(size=(3, 1024)).astype(kind)
+    z[::2] = -(x * y)[::2]
+    got = library(HOST, dtype, 4).run("k_fma", x, y, z)
+    exact = [
+        Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
+        for a, b, c in zip(x, y, z, strict=True)
+    ]
+    want = np.array([float(each) for each in exact]).astype(kind) if HOST.has_fma else x * y + z
+    np.testing.assert_array_equal(got, want)
 
 
 def test_unknown_functions_are_refused() -> None:

@@ -150,20 +150,21 @@ def gemm(A: T.Buffer((64, 64), "float16"), B: T.Buffer((64, 64), "float16")):
             T.writes(B[vi * 16 : vi * 16 + 16, vj * 16 : vj * 16 + 16])
             s0 = T.int32()
             s1 = T.int32()
+            s2 = T.int32()
             source = T.match_buffer(
                 A[vi * 16 : vi * 16 + 16, vj * 16 : vj * 16 + 16],
                 (16, 16), "float16", strides=[s0, s1], offset_factor=16,
             )
             target = T.match_buffer(
                 B[vi * 16 : vi * 16 + 16, vj * 16 : vj * 16 + 16], (16, 16), "float16",
-                offset_factor=1, elem_offset=T.int32(),
+                strides=[s2, 1], offset_factor=16,
             )
             T.evaluate(
                 T.call_extern(
                     "int32", "copy_tile", source.access_ptr("r"), target.access_ptr("w"), s0, s1
                 )
             )
-""".replace("offset_factor=1, elem_offset=T.int32(),", "offset_factor=16,"),
+""",
     "tensorized_block": """
 @T.prim_func
 def blocked(A: T.Buffer((64, 64), "float32"), C: T.Buffer((64, 64), "float32")):
