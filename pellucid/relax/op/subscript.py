@@ -78,8 +78,9 @@ class _Parts:
 def _integers(each: Any) -> Expr:
     """An index that is a tensor of integers, or an array of them."""
     found = None
-    if isinstance(each, Expr | list) or hasattr(cast("object", each), "__dlpack__"):
-        found = as_tensor(cast("Any", each))
+    given: object = each
+    if isinstance(given, Expr | list) or hasattr(given, "__dlpack__"):
+        found = as_tensor(each)
     info = None if found is None else info_of(found)
     if found is None or not isinstance(info, TensorStructInfo):
         raise TypeMismatchError(
