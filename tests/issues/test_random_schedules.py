@@ -366,6 +366,48 @@ def test_padding_values_fit_the_buffer() -> None:
     )
 
 
+def test_padded_variables_index_the_result() -> None:
+    def steps(sch: Any) -> Any:
+        sch.transform_block_layout("C", lambda i, j, k: (i, j, i * 0, k))
+        return lambda: sch.pad_einsum("C", [1, 1, 2, 1])
+
+    refused(
+        programs.matmul,
+        steps,
+        "`pad_einsum` cannot be applied: the result is not indexed by 'v2'.",
+    )
+
+
+def test_indices_of_two_widths_are_a_schedule_error() -> None:
+    def steps(sch: Any) -> Any:
+        sch.pad_einsum("C", [4, 4, 2])
+        return lambda: sch.annotate_buffer_access("B_pad", 0, "read", lambda i, j: (i, j))
+
+    refused(
+        programs.symbolic_matmul,
+        steps,
+        "`annotate_buffer_access` cannot be applied: the indices differ in dtype.",
+        found="int32, int64",
+    )
+
+
+def test_reductions_are_not_moved_into_unordered_loops() -> None:
+    def steps(sch: Any) -> Any:
+        _, k = loops(sch, "V")
+        partial = sch.rfactor(k)
+        _, k = sch.get_loops(partial)
+        sch.parallel(k)
+        return lambda: sch.reverse_compute_at("V", k)
+
+    refused(
+        programs.argmax,
+        steps,
+        "`reverse_compute_at` cannot be applied: the loop 'k' would run the reduction of the block "
+        "'V' out of order.",
+        found="parallel",
+    )
+
+
 def test_layouts_of_another_rank_are_schedule_errors() -> None:
     refused(
         programs.elementwise,

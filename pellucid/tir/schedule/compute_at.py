@@ -187,6 +187,7 @@ class ComputeAtPrimitives(InlinePrimitives):
                 loops = moved.loops()
                 first = [k for k, e in enumerate(loops) if moves_reduction(moved, e)]
                 require_no_repetition(moved, loops[first[0] :] if first else [])
+                _require_in_order(moved, [loops[k] for k in first])
             if why_not_complete(spot) is not None and not is_affine(moved, analyzer=plain):
                 raise Refused(
                     f"the reduction block {spot.name!r} would run some instances more than once",
@@ -194,6 +195,18 @@ class ComputeAtPrimitives(InlinePrimitives):
                 )
         require_stage_pipeline(after.blocks[scope.block.token], plain)
         self.commit(name, left)
+
+
+def _require_in_order(spot: Spot, loops: Sequence[Spot]) -> None:
+    """Refuse loops that carry on a reduction in no order."""
+    for each in loops:
+        if each.loop.kind not in (ForKind.SERIAL, ForKind.UNROLLED):
+            raise Refused(
+                f"the loop {each.name!r} would run the reduction of the block {spot.name!r} out of "
+                "order",
+                each,
+                found=each.loop.kind.name.lower(),
+            )
 
 
 def _parallel(spot: Spot) -> list[IterVar]:

@@ -21,6 +21,7 @@ from pellucid.ir.scalar import IntImm, Var
 from pellucid.ir.visitor import pre_order, substitute
 from pellucid.support.errors import (
     ScheduleError,
+    TypeMismatchError,
     UnknownReferenceError,
     UnsupportedError,
     did_you_mean,
@@ -317,6 +318,15 @@ class ScheduleCore:
             del self._trace.insts[saved[3] :]
             if isinstance(error, Refused):
                 raise self._error(inst.kind, error) from None
+            if isinstance(error, TypeMismatchError):
+                text = error.message.rstrip(".")
+                clause = Refused(
+                    text[:1].lower() + text[1:],
+                    expected=error.expected,
+                    found=error.found,
+                    cure=error.cure,
+                )
+                raise self._error(inst.kind, clause) from error
             raise
         finally:
             self._running.clear()

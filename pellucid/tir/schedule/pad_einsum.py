@@ -61,7 +61,7 @@ class PadEinsumPrimitives(ScheduleCore):
         Conditions: there is a positive number for each variable; the block is a reduction block
         that is all that is in its loops, which are its variables, with extents from 0; it adds
         products of elements to a sum that begins with 0; every index is one of the variables;
-        every extended reduction variable indexes an operand.
+        every extended reduction variable indexes an operand, every other one the result.
         """
         spot = self.block(block)
         name = self.name_of(block)
@@ -204,6 +204,12 @@ def _require_neutral(spot: Spot, contraction: _Contraction, sizes: dict[Var, Pri
         used = any(each.var in load.indices for load in contraction.operands)
         if extended and each.iter_type == IterVar.CommReduce and not used:
             raise Refused(f"no operand is indexed by {each.var.name!r}", spot)
+        if (
+            extended
+            and each.iter_type == IterVar.DataPar
+            and each.var not in contraction.result.indices
+        ):
+            raise Refused(f"the result is not indexed by {each.var.name!r}", spot)
 
 
 def _padded(load: BufferLoad, sizes: dict[Var, PrimExpr]) -> Buffer | None:
