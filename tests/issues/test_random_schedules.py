@@ -408,6 +408,19 @@ def test_reductions_are_not_moved_into_unordered_loops() -> None:
     )
 
 
+def test_later_parts_of_reductions_are_not_blockized_with_their_init() -> None:
+    def steps(sch: Any) -> Any:
+        _, rest = sch.loop_partition(loops(sch, "S")[1], [1, 2])
+        return lambda: sch.blockize(rest)
+
+    refused(
+        programs.mean_pool,
+        steps,
+        "`blockize` cannot be applied: the reduction of the block 'S_r1' does not begin in these "
+        "loops.",
+    )
+
+
 def test_layouts_of_another_rank_are_schedule_errors() -> None:
     refused(
         programs.elementwise,

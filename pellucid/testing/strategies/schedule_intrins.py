@@ -45,6 +45,10 @@ def intrinsic_for(block: Block, rng: random.Random) -> str | None:
     if uses_var(body, own.__contains__):
         return None
     written = {each.buffer for each in block.writes}
+    loops = {each.loop_var for each in pre_order(body) if isinstance(each, For)}
+    extents = [each.extent for each in pre_order(body) if isinstance(each, For)]
+    if any(uses_var(each, lambda var: var not in loops) for each in extents):
+        return None
     desc = _function(body, parts, written)
     impl = _function(_OtherKind(rng).visit(renew_defs(body)), parts, written)
     name = f"law.made_{rng.randrange(10**9)}"

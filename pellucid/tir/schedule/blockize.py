@@ -57,7 +57,8 @@ class BlockizePrimitives(ScheduleCore):
 
         Conditions: exactly one block is below a loop that is given; the bindings are affine and can
         be divided between outer and inner loops; bounds of inner loops do not depend on outer ones;
-        several blocks divide their variables at the same outer loops.
+        several blocks divide their variables at the same outer loops; a reduction with an init
+        begins in the loops.
         """
         if isinstance(target, LoopRV):
             spots, name = [_only_block(self.loop(target))], self.name_of(target)
@@ -213,6 +214,15 @@ def _inner_realize(
         dtype = variable.var.dtype
         high = cast_to(dtype, normalize_iter_map_to_expr(each.outer))
         low = cast_to(dtype, normalize_iter_map_to_expr(each.inner))
+        if old.init is not None and variable.iter_type == IterVar.CommReduce:
+            begin = add(mul(_begin(each.outer), each.inner.extent), _begin(each.inner))
+            if variable.dom is None or not known.can_prove_equal(begin, variable.dom.min):
+                raise Refused(
+                    f"the reduction of the block {spot.name!r} does not begin in these loops",
+                    spot,
+                    expected=f"{variable.var.name} from the beginning of its domain",
+                    found=repr(begin),
+                )
         place = outer.add(variable, high, each.outer, known)
         if is_const(each.inner.extent, 1):
             # Of loops of one iteration only their beginning is left.
