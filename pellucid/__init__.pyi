@@ -31,6 +31,7 @@ from .support.errors import RunError as RunError
 from .support.errors import ScheduleError as ScheduleError
 from .support.errors import TargetError as TargetError
 from .support.errors import TypeMismatchError as TypeMismatchError
+from .support.errors import UnknownReferenceError as UnknownReferenceError
 from .support.errors import UnsupportedError as UnsupportedError
 from .support.errors import WellFormedError as WellFormedError
 from .target.target import Target as Target

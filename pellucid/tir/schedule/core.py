@@ -117,7 +117,7 @@ class ScheduleCore:
     def get(self, rand_var_or_sref: Any) -> Any:
         """What a reference means now: the `Block`, the `For`, or the number.
 
-        Raises `ScheduleError` for a block or loop that is gone.
+        Raises `UnknownReferenceError` for a block or loop that is gone.
         """
         try:
             if isinstance(rand_var_or_sref, BlockRV):
@@ -188,7 +188,8 @@ class ScheduleCore:
     def _lost(self, what: str, key: Any) -> Refused:
         consumer = self._gone.get(key)
         by = f": `{consumer}` consumed it" if consumer is not None else ""
-        return Refused(f"{what} is gone{by}", cure="look it up again, with get_block or get_loops")
+        cure = "look it up again, with get_block or get_loops"
+        return UnknownReference(f"{what} is gone{by}", cure=cure)
 
     def spot(self, reference: BlockRV | LoopRV | str) -> Spot:
         """The block or loop that a reference means."""
