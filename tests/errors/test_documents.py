@@ -101,6 +101,11 @@ def failing(tmp_path, capsys, code: str, *words: object) -> tuple[str, str]:
     return re.sub(r"\d+\.\d+", "0.0", said.out), said.err
 
 
+def test_the_table_shows_what_an_error_says_and_not_its_cure(tmp_path, capsys) -> None:
+    table, _ = failing(tmp_path, capsys, "!wget https://example.org/weights.npz")
+    assert "DocumentError: The document downlo" in table.splitlines()[2]
+
+
 def test_a_failing_cell(tmp_path, capsys) -> None:
     table, error = failing(tmp_path, capsys, "x = 1\nx[0]")
     assert table.splitlines() == [

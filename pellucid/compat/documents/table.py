@@ -109,7 +109,9 @@ def _first_line(result: CellResult) -> str:
         return f"({result.cell.reason})"
     if result.status == "failed":
         error = next(each.text for each in result.outputs if each.kind == "error")
-        return error.splitlines()[-1] if error else ""
+        # The place, the cure and the like of an error are indented below it.
+        lines = [each for each in error.splitlines() if each and not each.startswith(" ")]
+        return lines[-1] if lines else ""
     # What goes to standard error is mostly warnings; it counts where there is nothing else.
     for text in (result.shown, result.text):
         for line in text.splitlines():
