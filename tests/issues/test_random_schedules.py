@@ -13,6 +13,7 @@ from pellucid.script import tir as T
 from pellucid.support.errors import ScheduleError
 from pellucid.testing.strategies import schedule_programs as programs
 from pellucid.tir.schedule import Schedule
+from pellucid.tir.stmt_functor import renew_defs
 from tests.schedule.harness import check, refused
 from tests.schedule.programs import loops
 
@@ -429,3 +430,31 @@ def test_layouts_of_another_rank_are_schedule_errors() -> None:
         expected="2",
         found="1",
     )
+
+
+def test_extents_of_a_description_are_compared_in_terms_of_the_program() -> None:
+    @T.prim_func
+    def triangle(A: T.Buffer((6, 6)), B: T.Buffer((6, 6))) -> None:
+        for i in range(6):
+            for j in range(i + 1):
+                with T.block("B"):
+                    vi = T.axis.spatial(6, i)
+                    vj = T.axis.spatial(i + 1, j)
+                    B[vi, vj] = A[vi, vj] + 3.0
+
+    @T.prim_func
+    def described(A: T.Buffer((6, 6)), B: T.Buffer((6, 6))) -> None:
+        with T.block("root"):
+            T.reads(A[0:6, 0:6], B[0:6, 0:6])
+            T.writes(B[0:6, 0:6])
+            for x in range(6):
+                for y in range(x + 1):
+                    with T.block("B"):
+                        vx = T.axis.spatial(6, x)
+                        vy = T.axis.spatial(x + 1, y)
+                        B[vx, vy] = A[vx, vy] + 3.0
+
+    intrin = tir.TensorIntrin(described, renew_defs(described))
+    sch = tir.Schedule(triangle)
+    sch.tensorize(loops(sch, "B")[0], intrin)
+    assert "T.match_buffer" in sch.mod.script()

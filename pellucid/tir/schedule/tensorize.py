@@ -210,9 +210,9 @@ class _Matcher:
 
     def match_for(self, left: Any, right: For) -> None:
         """A loop of equal extent from zero."""
-        if not isinstance(left, For) or not self.equal(left.extent, right.extent):
+        if not isinstance(left, For) or not self.same(left.extent, right.extent):
             raise _MismatchError(left, right)
-        if not self.equal(left.min, right.min):
+        if not self.same(left.min, right.min):
             raise _MismatchError(left, right)
         self.pair(left.loop_var, right.loop_var)
         self.match(left.body, right.body)
@@ -230,15 +230,15 @@ class _Matcher:
         if len(a.iter_vars) != len(b.iter_vars) or (a.init is None) != (b.init is None):
             raise _MismatchError(left, right)
         for x, y in zip(left.iter_values, right.iter_values, strict=True):
-            if not self.equal(x, self.translated(y)):
+            if not self.same(x, y):
                 raise _MismatchError(left, right)
         if not self.analyzer.can_prove_equal(left.predicate, self.translated(right.predicate)):
             raise _MismatchError(left, right)
         for x, y in zip(a.iter_vars, b.iter_vars, strict=True):
             assert x.dom is not None
             assert y.dom is not None
-            same = x.iter_type == y.iter_type and self.equal(x.dom.extent, y.dom.extent)
-            if not same or not self.equal(x.dom.min, y.dom.min):
+            same = x.iter_type == y.iter_type and self.same(x.dom.extent, y.dom.extent)
+            if not same or not self.same(x.dom.min, y.dom.min):
                 raise _MismatchError(left, right)
             self.pair(x.var, y.var)
             self.analyzer.bind(x.var, x.dom)
@@ -270,6 +270,10 @@ class _Matcher:
     def translated(self, expr: PrimExpr) -> PrimExpr:
         """An index of the description in terms of the program's variables."""
         return _Translation(self.table).visit(expr)
+
+    def same(self, left: PrimExpr, right: PrimExpr) -> bool:
+        """Whether an expression of the description says what one of the program does."""
+        return self.equal(left, self.translated(right))
 
     def equal(self, a: PrimExpr, b: PrimExpr) -> bool:
         """Whether two indices are equal."""
