@@ -454,7 +454,30 @@ def test_extents_of_a_description_are_compared_in_terms_of_the_program() -> None
                         vy = T.axis.spatial(x + 1, y)
                         B[vx, vy] = A[vx, vy] + 3.0
 
-    intrin = tir.TensorIntrin(described, renew_defs(described))
+    tir.TensorIntrin.register("issue.triangle", described, renew_defs(described))
     sch = tir.Schedule(triangle)
-    sch.tensorize(loops(sch, "B")[0], intrin)
+    sch.tensorize(loops(sch, "B")[0], "issue.triangle")
     assert "T.match_buffer" in sch.mod.script()
+
+
+def test_a_value_that_only_indices_load_is_put_into_them() -> None:
+    @T.prim_func
+    def before(A: T.Buffer((8,)), B: T.Buffer((8,))) -> None:
+        place = T.alloc_buffer((8,), "int32")
+        for i in range(8):
+            with T.block("place"):
+                vi = T.axis.spatial(8, i)
+                place[vi] = 7 - vi
+        for i in range(8):
+            with T.block("B"):
+                vi = T.axis.spatial(8, i)
+                B[place[vi]] = A[vi]
+
+    @T.prim_func
+    def expected(A: T.Buffer((8,)), B: T.Buffer((8,))) -> None:
+        for i in range(8):
+            with T.block("place"):
+                vi = T.axis.spatial(8, i)
+                B[7 - vi] = A[vi]
+
+    check(before, lambda sch: sch.reverse_compute_inline("B"), expected)

@@ -114,10 +114,11 @@ class InlinePrimitives(ScheduleCore):
         at = dict(zip(positions, _cast_all(old.indices, positions), strict=True))
         values = {var: substitute(expr, at) for var, expr in table.items()}
         guard = _guard(spot, producer, values, loads[0].indices, old.indices, analyzer)
+        produced = _ReplaceLoads(buffer, old.value)
         body: Stmt = BufferStore(
             store.buffer,
-            substitute(_ReplaceLoads(buffer, old.value).visit(store.value), values),
-            [substitute(each, values) for each in store.indices],
+            substitute(produced.visit(store.value), values),
+            [substitute(produced.visit(each), values) for each in store.indices],
         )
         if condition is not None:
             body = IfThenElse(condition, body)
