@@ -481,3 +481,51 @@ def test_a_value_that_only_indices_load_is_put_into_them() -> None:
                 B[7 - vi] = A[vi]
 
     check(before, lambda sch: sch.reverse_compute_inline("B"), expected)
+
+
+def test_a_fused_loop_may_repeat_a_reduction_too() -> None:
+    @T.prim_func
+    def repeated(A: T.Buffer((4, 4)), B: T.Buffer((4,))) -> None:
+        for _u, i, k in T.grid(2, 4, 4):
+            with T.block("B"):
+                vi, vk = T.axis.remap("SR", [i, k])
+                with T.init():
+                    B[vi] = 0.0
+                B[vi] = B[vi] + A[vi, vk]
+
+    def steps(sch: Any) -> Any:
+        fused = sch.fuse(*loops(sch, "B"))
+        return lambda: sch.decompose_reduction("B", fused)
+
+    refused(
+        repeated,
+        steps,
+        "`decompose_reduction` cannot be applied: the loops around the block 'B' repeat its "
+        "reduction.",
+        expected="at most 16 iterations",
+        found="32",
+    )
+
+
+def test_the_copy_of_cache_write_comes_before_the_closest_reader() -> None:
+    @T.prim_func
+    def before(A: T.Buffer((4,)), C: T.Buffer((4,)), D: T.Buffer((4,))) -> None:
+        B = T.alloc_buffer((4,))
+        for i in range(4):
+            with T.block("B"):
+                vi = T.axis.spatial(4, i)
+                B[vi] = A[vi] + 1.0
+            with T.block("C"):
+                vi = T.axis.spatial(4, i)
+                C[vi] = B[vi] * 2.0
+        for i in range(4):
+            with T.block("D"):
+                vi = T.axis.spatial(4, i)
+                D[vi] = B[3 - vi] * 3.0
+
+    def steps(sch: Any) -> None:
+        sch.cache_write("B", 0, "local")
+        names = [sch.get(each).name_hint for each in sch.get_child_blocks(loops(sch, "B")[0])]
+        assert names == ["B", "B_local", "C"]
+
+    check(before, steps)

@@ -191,7 +191,7 @@ class CachePrimitives(ScheduleCore):
 
         `write_buffer_index` is the position among the block's writes, or the buffer's name. The
         `consumer_blocks` read the copy in `storage_scope`; all others still read the buffer. The
-        result is copied after the block, in the closest loop around it and all who read the buffer.
+        result is copied after the block, in the closest loop around it and a reader of the buffer.
         Gives the block that copies.
 
             >>> sch = Schedule(matmul)
@@ -216,9 +216,10 @@ class CachePrimitives(ScheduleCore):
         chosen = self._consumers(spot, buffer, consumer_blocks) if consumer_blocks else []
         for each in [spot, *chosen]:
             require_plain_access(each.block, buffer, each)
-        place = scope
-        if others:
-            place = _innermost([spot, *others])
+        # Made in the closest loop around the block and any of its readers, the copy is there before
+        # each of them, and its parts together before those further out.
+        places = [common_place(spot, each) for each in others]
+        place = max(places, key=lambda each: len(list(each.above())), default=scope)
         analyzer = outside_analyzer(self.analyzer(name), place)
         part = written_part(spot, buffer, place, analyzer)
         title = f"{buffer.name}_{scope_suffix(storage_scope)}"

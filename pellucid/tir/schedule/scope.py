@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from pellucid.arith.analyzer import Analyzer
 from pellucid.arith.iter_map import IterMapLevel, detect_iter_map
 from pellucid.arith.iter_map_terms import is_const
+from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, IterVar, Range, Var
 from pellucid.ir.visitor import pre_order, uses_var
-from pellucid.tir.block import Block, BlockRealize
+from pellucid.tir.block import Block, BlockRealize, is_true
 from pellucid.tir.buffer import Buffer
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.tree import Spot, domain_of
@@ -201,7 +202,8 @@ def require_no_order(spot: Spot) -> None:
 
 def require_no_repetition(spot: Spot, loops: Iterable[Spot]) -> None:
     """Refuse loops that repeat a reduction: without its init it would add up more each time."""
-    for each in loops:
+    nest = list(loops)
+    for each in nest:
         moved = {each.loop.loop_var}
         once = isinstance(each.loop.extent, IntImm) and each.loop.extent.value == 1
         if not once and not any(
@@ -213,6 +215,35 @@ def require_no_repetition(spot: Spot, loops: Iterable[Spot]) -> None:
                 spot,
                 expected="loops that move a variable of the block",
             )
+    iterations = _product([each.loop.extent for each in nest])
+    instances = _product(
+        [
+            v.dom.extent
+            for v, value in zip(spot.block.iter_vars, spot.realize.iter_values, strict=True)
+            if v.dom is not None
+            and uses_var(value, {each.loop.loop_var for each in nest}.__contains__)
+        ]
+    )
+    if iterations is None or instances is None or not is_true(spot.realize.predicate):
+        return
+    if iterations > instances:
+        raise Refused(
+            f"the loops around the block {spot.name!r} repeat its reduction",
+            nest[0],
+            spot,
+            expected=f"at most {instances} iterations",
+            found=f"{iterations}",
+        )
+
+
+def _product(extents: Sequence[PrimExpr]) -> int | None:
+    """The product of constant extents; None where one is not constant."""
+    total = 1
+    for each in extents:
+        if not isinstance(each, IntImm):
+            return None
+        total *= each.value
+    return total
 
 
 def moves_reduction(spot: Spot, loop: Spot) -> bool:
