@@ -529,3 +529,26 @@ def test_the_copy_of_cache_write_comes_before_the_closest_reader() -> None:
         assert names == ["B", "B_local", "C"]
 
     check(before, steps)
+
+
+def test_what_holds_nothing_yet_is_not_copied_in() -> None:
+    @T.prim_func
+    def own_scratch(A: T.Buffer((4,)), C: T.Buffer((4,))) -> None:
+        P = T.alloc_buffer((4,))
+        for i in range(1):
+            with T.block("both"):
+                vi = T.axis.spatial(1, i)
+                T.reads(A[0:4], P[0:4])
+                T.writes(P[0:4], C[0:4])
+                for j in range(4):
+                    P[j] = A[j] + 1.0
+                for j in range(4):
+                    C[j] = P[3 - j] * 2.0
+
+    refused(
+        own_scratch,
+        lambda sch: lambda: sch.cache_inplace("both", "P", "local"),
+        "`cache_inplace` cannot be applied: the buffer 'P' holds nothing before the block 'both'.",
+        expected="a buffer that comes from outside, whose contents are copied in",
+        cure="use cache_write",
+    )

@@ -57,8 +57,8 @@ class MoreCachePrimitives(ScheduleCore):
             >>> copy_in, copy_out = sch.cache_inplace("A", "A", "local")
 
         Conditions: the scope exists; the block reads such a buffer and writes it too, as the only
-        block of its scope that touches it; what it writes is known exactly; it does not use the
-        buffer through pointers or views.
+        block of its scope that touches it; the buffer comes from outside of the scope; what the
+        block writes is known exactly; it does not use the buffer through pointers or views.
         """
         require_scope(storage_scope)
         spot = self.block(block)
@@ -66,6 +66,13 @@ class MoreCachePrimitives(ScheduleCore):
         buffer = buffer_at(spot, read_buffer_index, spot.block.reads, "read")
         scope = scope_of(spot)
         _require_in_place(spot, buffer)
+        if buffer in scope.block.alloc_buffers:
+            raise Refused(
+                f"the buffer {buffer.name!r} holds nothing before the block {spot.name!r}",
+                spot,
+                expected="a buffer that comes from outside, whose contents are copied in",
+                cure="use cache_write",
+            )
         analyzer = outside_analyzer(self.analyzer(name), scope)
         sets = [
             possible_region(spot, region, scope, analyzer)
