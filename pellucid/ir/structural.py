@@ -269,3 +269,20 @@ def structural_hash(value: Any, map_free_vars: bool = False) -> int:
     """A hash that structurally equal programs share (within one process)."""
     allow_deep_recursion()
     return _Hasher(map_free_vars).definition(_content(value))
+
+
+class StructuralKey:
+    """A node as part of a dictionary's key: compared and hashed by its structure."""
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def __hash__(self) -> int:
+        """Equal for nodes of equal structure."""
+        return structural_hash(self.node)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the structures are equal."""
+        return isinstance(other, StructuralKey) and structural_equal(self.node, other.node)

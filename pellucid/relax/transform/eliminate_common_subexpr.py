@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.ir.module import IRModule
-from pellucid.ir.node import Node
 from pellucid.ir.op import Op
-from pellucid.ir.structural import structural_equal, structural_hash
+from pellucid.ir.structural import StructuralKey, structural_equal
 from pellucid.ir.transform import Pass, PassContext
 from pellucid.relax.analysis.overwritten import overwritten
 from pellucid.relax.analysis.purity import is_impure_call
@@ -36,29 +35,14 @@ from pellucid.relax.substitution import GraphSubstitution
 from pellucid.relax.transform.passes import function_pass
 
 
-class _Structure:
-    """A node compared by its structure, as part of a key."""
-
-    __slots__ = ("node",)
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
-
-    def __hash__(self) -> int:
-        return structural_hash(self.node)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Structure) and structural_equal(self.node, other.node)
-
-
 def _key(expr: Expr) -> Any:
     """What equal computations share. Constants count by their tensor object, so that no data is
     compared.
     """
     if isinstance(expr, Call):
-        infos = tuple([_Structure(info) for info in expr.sinfo_args])
+        infos = tuple([StructuralKey(info) for info in expr.sinfo_args])
         args = tuple([_key(each) for each in expr.args])
-        return ("call", _key(expr.op), args, _Structure(expr.attrs), infos)
+        return ("call", _key(expr.op), args, StructuralKey(expr.attrs), infos)
     if isinstance(expr, Tuple):
         return ("tuple", *[_key(each) for each in expr.fields])
     if isinstance(expr, TupleGetItem):
@@ -69,7 +53,7 @@ def _key(expr: Expr) -> Any:
         return expr
     if isinstance(expr, GlobalVar):
         return ("function", expr.name_hint)
-    return _Structure(expr)
+    return StructuralKey(expr)
 
 
 class _Eliminate(GraphSubstitution):

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from pellucid.ir.node import Node
 from pellucid.ir.scalar import IntImm
-from pellucid.ir.structural import structural_equal, structural_hash
+from pellucid.ir.structural import StructuralKey
 from pellucid.relax.call import CALL_TIR
 from pellucid.relax.expr import (
     Call,
@@ -26,21 +25,6 @@ from pellucid.relax.expr import (
     Var,
 )
 from pellucid.relax.struct_info import StructInfo, TensorStructInfo
-
-
-class _Structure:
-    """A node compared by its structure, as part of a key."""
-
-    __slots__ = ("node",)
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
-
-    def __hash__(self) -> int:
-        return structural_hash(self.node)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Structure) and structural_equal(self.node, other.node)
 
 
 def _numbers(values: Any) -> tuple[int, ...] | None:
@@ -66,7 +50,7 @@ class LoweredCalls:
         infos = [_info_part(each) for each in call.sinfo_args]
         if any(each is None for each in [*parts, *infos]):
             return None
-        return (call.op, _Structure(call.attrs), tuple(parts), tuple(infos))
+        return (call.op, StructuralKey(call.attrs), tuple(parts), tuple(infos))
 
     def find(self, key: Any, call: Call) -> Call | None:
         """The lowered call, if one of this form was lowered before."""
@@ -108,9 +92,9 @@ def _part(value: Expr, leaves: list[Expr], inline_scalars: bool) -> Any:
         numbers = _numbers(value.values)
         return None if numbers is None else ("shape", numbers)
     if isinstance(value, StringImm | DataTypeImm):
-        return _Structure(value)
+        return StructuralKey(value)
     if isinstance(value, PrimValue):
-        return _Structure(value) if isinstance(value.value, IntImm) else None
+        return StructuralKey(value) if isinstance(value.value, IntImm) else None
     if not isinstance(value, Var | Constant):
         return None
     # One tensor given twice is one parameter of the loop function.

@@ -24,7 +24,7 @@ from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.regions import buffers_around, with_regions
 from pellucid.tir.schedule.rv import BlockRV, BlockToken, LoopRV
-from pellucid.tir.schedule.scope import loop_ranges, require_no_repetition
+from pellucid.tir.schedule.scope import loop_ranges, only_block, require_no_repetition
 from pellucid.tir.schedule.tree import Spot
 from pellucid.tir.stmt import For, Stmt, seq
 from pellucid.tir.stmt_functor import renew_defs
@@ -61,7 +61,7 @@ class BlockizePrimitives(ScheduleCore):
         begins in the loops.
         """
         if isinstance(target, LoopRV):
-            spots, name = [_only_block(self.loop(target))], self.name_of(target)
+            spots, name = [only_block(self.loop(target))], self.name_of(target)
             inner = [spots[0].loops_from(self.loop(target))]
             node: Stmt = self.loop(target).loop
         else:
@@ -101,17 +101,6 @@ class BlockizePrimitives(ScheduleCore):
         new = BlockRealize(outer.values, outer.predicate, block)
         self.commit(name, replace(func.body, {node: new}))
         return self.new_block(name, token, block.name_hint)
-
-
-def _only_block(loop: Spot) -> Spot:
-    blocks = loop.blocks()
-    if len(blocks) != 1:
-        raise Refused(
-            f"there is not exactly one block below the loop {loop.name!r}",
-            loop,
-            found=", ".join(each.name for each in blocks),
-        )
-    return blocks[0]
 
 
 def _below_common_place(spots: Sequence[Spot]) -> tuple[list[list[Spot]], Stmt]:

@@ -23,6 +23,7 @@ from pellucid.tir.schedule.copies import (
 from pellucid.tir.schedule.core import ScheduleCore
 from pellucid.tir.schedule.cover import (
     certain_region,
+    certainly_writes,
     common_place,
     outside_analyzer,
     possible_region,
@@ -251,13 +252,8 @@ def _require_written(
     spot: Spot, buffer: Buffer, wanted: Sequence[IntSet], place: Spot, analyzer: Analyzer
 ) -> None:
     """Refuse to copy elements that the producer may not have written."""
-    for region in spot.block.writes:
-        if region.buffer is buffer:
-            certain = certain_region(spot, region, place, analyzer)
-            if certain is not None and all(
-                covers(a, b, analyzer) for a, b in zip(certain, wanted, strict=True)
-            ):
-                return
+    if certainly_writes(spot, buffer, wanted, place, analyzer):
+        return
     raise Refused(
         f"the copy of {buffer.name!r} would contain elements that {spot.name!r} may not write", spot
     )

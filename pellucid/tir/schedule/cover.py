@@ -228,6 +228,21 @@ def outside_analyzer(analyzer: Analyzer, at: Spot) -> Analyzer:
     return bind_loops(analyzer.copy(), ranges)
 
 
+def certainly_writes(
+    spot: Spot, buffer: Buffer, wanted: Sequence[IntSet], place: Spot, analyzer: Analyzer
+) -> bool:
+    """Whether one iteration of `place` surely has a block write all of `wanted` of a buffer."""
+    for region in spot.block.writes:
+        if region.buffer is not buffer:
+            continue
+        certain = certain_region(spot, region, place, analyzer)
+        if certain is not None and all(
+            covers(a, b, analyzer) for a, b in zip(certain, wanted, strict=True)
+        ):
+            return True
+    return False
+
+
 def uncovered_buffer(consumer: Spot, blocks: Sequence[Spot], analyzer: Analyzer) -> Buffer | None:
     """A buffer of which a block reads what its producers in the scope may not have written."""
     for region in consumer.block.reads:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid.arith.analyzer import Analyzer
-from pellucid.arith.int_set import IntSet, covers, hull
+from pellucid.arith.int_set import IntSet, hull
 from pellucid.ir.arithmetic import add, const
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, IterVar, Range, Var
@@ -25,7 +25,7 @@ from pellucid.tir.schedule.copies import (
 )
 from pellucid.tir.schedule.core import ScheduleCore
 from pellucid.tir.schedule.cover import (
-    certain_region,
+    certainly_writes,
     is_covered,
     outside_analyzer,
     possible_region,
@@ -165,13 +165,8 @@ def _require_written_first(
 def _require_exact(
     spot: Spot, buffer: Buffer, sets: Sequence[IntSet], top: Spot, analyzer: Analyzer
 ) -> None:
-    for region in spot.block.writes:
-        if region.buffer is buffer:
-            certain = certain_region(spot, region, top, analyzer)
-            if certain is not None and all(
-                covers(a, b, analyzer) for a, b in zip(certain, sets, strict=True)
-            ):
-                return
+    if certainly_writes(spot, buffer, sets, top, analyzer):
+        return
     raise Refused(
         f"it is not known exactly what the block {spot.name!r} writes of {buffer.name!r}", spot
     )

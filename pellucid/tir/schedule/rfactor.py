@@ -22,7 +22,7 @@ from pellucid.tir.schedule.reducers import Reduction, find_reduction
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.regions import buffers_around, with_regions
 from pellucid.tir.schedule.rv import BlockRV, BlockToken, LoopRV
-from pellucid.tir.schedule.scope import loop_ranges, require_reduction, scope_of
+from pellucid.tir.schedule.scope import loop_ranges, only_block, require_reduction, scope_of
 from pellucid.tir.schedule.tree import Spot
 from pellucid.tir.stmt import BufferStore, For, ForKind, LetStmt, Stmt, seq
 from pellucid.tir.stmt_functor import renew_defs
@@ -60,7 +60,7 @@ class RFactorPrimitives(ScheduleCore):
         """
         rf_loop = self.loop(loop)
         name = self.name_of(loop)
-        spot = _only_block(rf_loop)
+        spot = only_block(rf_loop)
         analyzer = self.analyzer(name)
         require_reduction(spot)
         require_stage_pipeline(scope_of(spot), analyzer)
@@ -169,17 +169,6 @@ class _Nest:
             if not uses_var(each, others.__contains__):
                 found = logical_and(found, each)
         return found
-
-
-def _only_block(loop: Spot) -> Spot:
-    blocks = loop.blocks()
-    if len(blocks) != 1:
-        raise Refused(
-            f"there is not exactly one block below the loop {loop.name!r}",
-            loop,
-            found=", ".join(each.name for each in blocks),
-        )
-    return blocks[0]
 
 
 def _reduction_of(spot: Spot) -> Reduction:

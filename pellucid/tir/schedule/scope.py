@@ -246,6 +246,18 @@ def _product(extents: Sequence[PrimExpr]) -> int | None:
     return total
 
 
+def only_block(loop: Spot) -> Spot:
+    """The one block below a loop; several, or none, are refused."""
+    blocks = loop.blocks()
+    if len(blocks) != 1:
+        raise Refused(
+            f"there is not exactly one block below the loop {loop.name!r}",
+            loop,
+            found=", ".join(each.name for each in blocks),
+        )
+    return blocks[0]
+
+
 def moves_reduction(spot: Spot, loop: Spot) -> bool:
     """Whether a loop moves a reduction variable of a block."""
     moved = {loop.loop.loop_var}
