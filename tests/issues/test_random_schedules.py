@@ -531,6 +531,31 @@ def test_the_copy_of_cache_write_comes_before_the_closest_reader() -> None:
     check(before, steps)
 
 
+def test_the_copy_of_cache_read_comes_before_the_closest_reader() -> None:
+    @T.prim_func
+    def before(A: T.Buffer((4,)), C: T.Buffer((4,)), D: T.Buffer((4,))) -> None:
+        B = T.alloc_buffer((4,))
+        for i in range(4):
+            with T.block("B"):
+                vi = T.axis.spatial(4, i)
+                B[vi] = A[vi] + 1.0
+            with T.block("C"):
+                vi = T.axis.spatial(4, i)
+                C[vi] = B[vi] * 2.0
+        for i in range(4):
+            with T.block("D"):
+                vi = T.axis.spatial(4, i)
+                D[vi] = B[3 - vi] * 3.0
+
+    def steps(sch: Any) -> None:
+        sch.cache_read("C", "B", "local")
+        names = [sch.get(each).name_hint for each in sch.get_child_blocks(loops(sch, "B")[0])]
+        assert names == ["B", "B_local", "C"]
+        assert "B_local[3 - vi]" in sch.mod.script()
+
+    check(before, steps)
+
+
 def test_what_holds_nothing_yet_is_not_copied_in() -> None:
     @T.prim_func
     def own_scratch(A: T.Buffer((4,)), C: T.Buffer((4,))) -> None:

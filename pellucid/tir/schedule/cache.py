@@ -58,8 +58,8 @@ class CachePrimitives(ScheduleCore):
 
         `read_buffer_index` is the position among the block's reads, or the buffer's name. All
         blocks that read the buffer use the copy, or only the `consumer_blocks`. The copy is made
-        right after the block that produces the buffer, in the closest loop around it and all
-        consumers, or before the first consumer where nothing in the scope produces it. It is as
+        right after the block that produces the buffer, in the closest loop around it and a
+        consumer, or before the first consumer where nothing in the scope produces it. It is as
         large as what is read, or as the buffer when it is made inside a loop. Gives the block that
         copies.
 
@@ -85,16 +85,10 @@ class CachePrimitives(ScheduleCore):
                 raise Refused(f"the block {each.name!r} reads what it writes", each)
         place, position = _place_of_copy(scope_of(spot), writers, consumers)
         analyzer = outside_analyzer(self.analyzer(name), place)
-        sets = [
-            possible_region(each, region, place, analyzer)
-            for each in consumers
-            for region in each.block.reads
-            if region.buffer is buffer
-        ]
-        wanted = [hull(axis, analyzer) for axis in zip(*sets, strict=True)]
-        for each in writers:
-            _require_written(each, buffer, wanted, place, analyzer)
-        part = part_of(buffer, wanted, analyzer)
+        if all(each.is_below(place) for each in consumers):
+            part = _part_read(consumers, buffer, writers, place, analyzer)
+        else:
+            part = written_part(writers[0], buffer, place, analyzer)
         token = self._put_copy(name, place, position, buffer, part, storage_scope, consumers)
         return self.new_block(name, token, f"{buffer.name}_{scope_suffix(storage_scope)}")
 
@@ -217,10 +211,7 @@ class CachePrimitives(ScheduleCore):
         chosen = self._consumers(spot, buffer, consumer_blocks) if consumer_blocks else []
         for each in [spot, *chosen]:
             require_plain_access(each.block, buffer, each)
-        # Made in the closest loop around the block and any of its readers, the copy is there before
-        # each of them, and its parts together before those further out.
-        places = [common_place(spot, each) for each in others]
-        place = max(places, key=lambda each: len(list(each.above())), default=scope)
+        place = closest_place(spot, others, scope)
         analyzer = outside_analyzer(self.analyzer(name), place)
         part = written_part(spot, buffer, place, analyzer)
         title = f"{buffer.name}_{scope_suffix(storage_scope)}"
@@ -246,6 +237,26 @@ def _shape_of(place: Spot, buffer: Buffer, part: Part) -> tuple[list[Any], list[
     if place.is_loop:
         return list(buffer.shape), [each * 0 for each in buffer.shape]
     return list(part.extent), list(part.begin)
+
+
+def _part_read(
+    consumers: Sequence[Spot],
+    buffer: Buffer,
+    writers: Sequence[Spot],
+    place: Spot,
+    analyzer: Analyzer,
+) -> Part:
+    """The part of a buffer that blocks read in one iteration of a place."""
+    sets = [
+        possible_region(each, region, place, analyzer)
+        for each in consumers
+        for region in each.block.reads
+        if region.buffer is buffer
+    ]
+    wanted = [hull(axis, analyzer) for axis in zip(*sets, strict=True)]
+    for each in writers:
+        _require_written(each, buffer, wanted, place, analyzer)
+    return part_of(buffer, wanted, analyzer)
 
 
 def _require_written(
@@ -280,18 +291,6 @@ def written_part(spot: Spot, buffer: Buffer, place: Spot, analyzer: Analyzer) ->
     return part_of(buffer, found[0], analyzer)
 
 
-def _innermost(spots: Sequence[Spot]) -> Spot:
-    """The closest loop or block around all."""
-    place = spots[0]
-    for each in spots[1:]:
-        place = _around(place, each)
-    return place if place is not spots[0] else next(spots[0].above())
-
-
-def _around(place: Spot, other: Spot) -> Spot:
-    return place if other.is_below(place) else common_place(place, other)
-
-
 def child_position(place: Spot, spot: Spot) -> int:
     """The position of the statement of a body that a block is in."""
     path = {id(spot.node), *(id(each.node) for each in spot.above())}
@@ -308,12 +307,21 @@ def _place_of_copy(
     """Where a copy for some consumers is made: the loop or block, and the position in its body."""
     if not writers:
         return scope, min(child_position(scope, each) for each in consumers)
-    place = _innermost([writers[0], *consumers])
-    position = child_position(place, writers[0]) + 1
-    before = [each for each in consumers if child_position(place, each) < position]
+    (writer,) = writers
+    order = scope.blocks()
+    before = [each for each in consumers if order.index(each) < order.index(writer)]
     if before:
         raise Refused(
-            f"the block {before[0].name!r} reads before the block {writers[0].name!r} writes",
+            f"the block {before[0].name!r} reads before the block {writer.name!r} writes",
             *before,
         )
-    return place, position
+    place = closest_place(writer, consumers, scope)
+    return place, child_position(place, writer) + 1
+
+
+def closest_place(writer: Spot, readers: Sequence[Spot], scope: Spot) -> Spot:
+    """The closest loop or block around a writer and any of its readers. A copy made there is ready
+    for each reader inside, and its parts together for those further out.
+    """
+    places = [common_place(writer, each) for each in readers]
+    return max(places, key=lambda each: len(list(each.above())), default=scope)
