@@ -27,7 +27,6 @@ from pellucid.tir.schedule.cover import (
     common_place,
     outside_analyzer,
     possible_region,
-    require_stage_pipeline,
 )
 from pellucid.tir.schedule.edit import insert, replace, statements
 from pellucid.tir.schedule.primitive import primitive
@@ -78,7 +77,7 @@ class CachePrimitives(ScheduleCore):
         writers = writers_of(buffer, scope_of(spot).blocks())
         if len(writers) > 1:
             raise Refused(f"several blocks write {buffer.name!r}", *writers)
-        require_stage_pipeline(scope_of(spot), self.analyzer(name))
+        self.stage_pipelines(name).require(scope_of(spot))
         for each in consumers:
             require_plain_access(each.block, buffer, each)
             if each in writers:
@@ -206,7 +205,7 @@ class CachePrimitives(ScheduleCore):
             raise Refused(f"several blocks write {buffer.name!r}", *writers)
         if buffer in reads(spot):
             raise Refused(f"the block {spot.name!r} reads what it writes", spot)
-        require_stage_pipeline(scope, self.analyzer(name))
+        self.stage_pipelines(name).require(scope)
         others = [each for each in scope.blocks() if buffer in reads(each)]
         chosen = self._consumers(spot, buffer, consumer_blocks) if consumer_blocks else []
         for each in [spot, *chosen]:

@@ -17,7 +17,6 @@ from pellucid.tir.schedule.cover import (
     outside_analyzer,
     possible_region,
     require_all_instances,
-    require_stage_pipeline,
 )
 from pellucid.tir.schedule.edit import insert, remove, replace, statements
 from pellucid.tir.schedule.inline import InlinePrimitives
@@ -150,8 +149,9 @@ class ComputeAtPrimitives(InlinePrimitives):
                 top,
                 expected="a loop of the same scope that is not around the block",
             )
-        known = self.analyzer(self.name_of(block))
-        require_stage_pipeline(scope, known)
+        name = self.name_of(block)
+        known = self.analyzer(name)
+        self.stage_pipelines(name).require(scope)
         require_complete_or_reduction(spot)
         require_not_alone(spot)
         require_all_instances(spot, known)
@@ -193,7 +193,7 @@ class ComputeAtPrimitives(InlinePrimitives):
                     f"the reduction block {spot.name!r} would run some instances more than once",
                     spot,
                 )
-        require_stage_pipeline(after.blocks[scope.block.token], plain)
+        self.stage_pipelines(name).require(after.blocks[scope.block.token])
         self.commit(name, left)
 
 

@@ -31,6 +31,7 @@ from pellucid.tir.schedule.encode import text_of
 from pellucid.tir.schedule.instruction import Instruction
 from pellucid.tir.schedule.refusal import Refused, UnknownReference
 from pellucid.tir.schedule.rv import BlockRV, BlockToken, LoopRV
+from pellucid.tir.schedule.stage_pipeline import StagePipelines
 from pellucid.tir.schedule.trace import Trace
 from pellucid.tir.schedule.tree import Spot, Tree, with_tokens
 from pellucid.tir.schedule.verdict import Validate, fingerprint, judge
@@ -90,6 +91,8 @@ class ScheduleCore:
         self._symbols: dict[Any, Any] = {}
         self._gone: dict[Any, str] = {}
         self._trees: dict[str, Tree] = {}
+        # By the sizes that are known not to be negative.
+        self._pipelines: dict[tuple[Var, ...], StagePipelines] = {}
         self._working_on: str | None = None
         self._running: list[Instruction] = []
         self._before: IRModule = self._mod
@@ -388,11 +391,21 @@ class ScheduleCore:
     def analyzer(self, name: str) -> Analyzer:
         """An analyzer that knows that the function's symbolic sizes are not negative."""
         known = Analyzer()
-        for buffer in self._mod[name].buffer_map.values():
-            for extent in buffer.shape:
-                if isinstance(extent, Var):
-                    known.mark_global_non_neg_value(extent)
+        for each in self._symbolic_extents(name):
+            known.mark_global_non_neg_value(each)
         return known
+
+    def stage_pipelines(self, name: str) -> StagePipelines:
+        """What tells the stage pipelines of a function."""
+        sizes = self._symbolic_extents(name)
+        if sizes not in self._pipelines:
+            self._pipelines[sizes] = StagePipelines(self.analyzer(name))
+        return self._pipelines[sizes]
+
+    def _symbolic_extents(self, name: str) -> tuple[Var, ...]:
+        """The symbolic extents of a function's parameters."""
+        shapes = [buffer.shape for buffer in self._mod[name].buffer_map.values()]
+        return tuple(each for shape in shapes for each in shape if isinstance(each, Var))
 
     def duplicate(self, other: ScheduleCore) -> None:
         """Take over the state of another schedule."""

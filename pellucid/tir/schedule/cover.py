@@ -21,13 +21,12 @@ from pellucid.ir.arithmetic import add, const, logical_and, mul, sub
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import Range, Var
 from pellucid.ir.visitor import substitute, uses_var
-from pellucid.tir.block import Block
 from pellucid.tir.buffer import Buffer, BufferRegion
 from pellucid.tir.schedule.bindings import bind_loops
 from pellucid.tir.schedule.refusal import Refused
-from pellucid.tir.schedule.scope import loop_ranges, reads, require_fixed_domains, writes
-from pellucid.tir.schedule.tree import Spot, inner_statements
-from pellucid.tir.stmt import For, SeqStmt, Stmt
+from pellucid.tir.schedule.scope import loop_ranges, require_fixed_domains, writes
+from pellucid.tir.schedule.tree import Spot
+from pellucid.tir.stmt import For
 
 Sets = list[IntSet]
 
@@ -243,26 +242,6 @@ def certainly_writes(
     return False
 
 
-def uncovered_buffer(consumer: Spot, blocks: Sequence[Spot], analyzer: Analyzer) -> Buffer | None:
-    """A buffer of which a block reads what its producers in the scope may not have written."""
-    for region in consumer.block.reads:
-        producers = earlier_writers(consumer, region.buffer, blocks)
-        if not producers:
-            continue
-        if not any(
-            is_covered(
-                consumer,
-                region,
-                [each for each in producers if common_place(each, consumer) is place],
-                place,
-                outside_analyzer(analyzer, place),
-            )
-            for place in dict.fromkeys(common_place(each, consumer) for each in producers)
-        ):
-            return region.buffer
-    return None
-
-
 def earlier_writers(consumer: Spot, buffer: Buffer, blocks: Sequence[Spot]) -> list[Spot]:
     """The blocks before the consumer that write a buffer."""
     found: list[Spot] = []
@@ -272,49 +251,6 @@ def earlier_writers(consumer: Spot, buffer: Buffer, blocks: Sequence[Spot]) -> l
         if buffer in writes(each):
             found.append(each)
     return found
-
-
-def require_stage_pipeline(scope: Spot, analyzer: Analyzer) -> None:
-    """Refuse unless the blocks of a scope only hand results forward.
-
-    That is: every block reads only what was completely produced before it, no block overwrites what
-    an earlier one read, and there is nothing but blocks, loops and sequences.
-    """
-    _require_plain_statements(scope.block)
-    blocks = scope.blocks()
-    for position, each in enumerate(blocks):
-        missing = uncovered_buffer(each, blocks, analyzer)
-        if missing is not None:
-            raise Refused(
-                f"the scope of {scope.name!r} is no stage pipeline: the block {each.name!r} may "
-                f"read parts of {missing.name!r} that its producers did not write",
-                each,
-            )
-        for other in blocks[:position]:
-            overwritten = (set(reads(other)) - set(writes(other))) & set(writes(each))
-            if overwritten:
-                name = next(iter(overwritten)).name
-                raise Refused(
-                    f"the scope of {scope.name!r} is no stage pipeline: the block {each.name!r} "
-                    f"overwrites {name!r}, which {other.name!r} reads before",
-                    other,
-                    each,
-                )
-
-
-def _require_plain_statements(block: Block) -> None:
-    pending: list[Stmt] = [block.body]
-    while pending:
-        current = pending.pop()
-        if isinstance(current, For | SeqStmt):
-            pending.extend(inner_statements(current))
-        elif type(current).__name__ != "BlockRealize":
-            raise Refused(
-                f"the scope of {block.name_hint!r} is no stage pipeline: there is more in it than "
-                "blocks, loops and sequences",
-                current,
-                found=type(current).__name__,
-            )
 
 
 def require_all_instances(spot: Spot, analyzer: Analyzer) -> None:

@@ -18,7 +18,7 @@ from pellucid.ir.visitor import pre_order, substitute
 from pellucid.tir.block import Block, is_true
 from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion, MatchBufferRegion
 from pellucid.tir.schedule.core import ScheduleCore
-from pellucid.tir.schedule.cover import certain_region, outside_analyzer, require_stage_pipeline
+from pellucid.tir.schedule.cover import certain_region, outside_analyzer
 from pellucid.tir.schedule.edit import remove, replace
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
@@ -35,6 +35,7 @@ from pellucid.tir.schedule.scope import (
     writers_of,
     writes,
 )
+from pellucid.tir.schedule.stage_pipeline import StagePipelines
 from pellucid.tir.schedule.tree import Spot
 from pellucid.tir.stmt import BufferStore, IfThenElse, Stmt
 from pellucid.tir.stmt_functor import renew_defs
@@ -65,7 +66,7 @@ class InlinePrimitives(ScheduleCore):
         spot = self.block(block)
         name = self.name_of(block)
         analyzer = self.analyzer(name)
-        _require_inlinable(spot, analyzer)
+        _require_inlinable(spot, self.stage_pipelines(name))
         store = _only_store(spot)
         buffer = store.buffer
         _require_plain_uses(scope_of(spot), buffer)
@@ -105,7 +106,7 @@ class InlinePrimitives(ScheduleCore):
         spot = self.block(block)
         name = self.name_of(block)
         analyzer = self.analyzer(name)
-        producer, buffer = _require_reversible(spot, analyzer)
+        producer, buffer = _require_reversible(spot, self.stage_pipelines(name))
         store = _only_store(spot)
         loads = _loads_of(store, buffer)
         old, condition = _guarded_store(producer)
@@ -152,7 +153,7 @@ def _without_buffer(scope: Block, buffer: Buffer, body: Stmt) -> Block:
     return scope.replace(body=body, alloc_buffers=kept)
 
 
-def _require_inlinable(spot: Spot, analyzer: Analyzer) -> None:
+def _require_inlinable(spot: Spot, pipelines: StagePipelines) -> None:
     scope = scope_of(spot)
     if spot.block.init is not None:
         raise Refused(
@@ -169,7 +170,7 @@ def _require_inlinable(spot: Spot, analyzer: Analyzer) -> None:
     require_no_output(spot)
     require_complete(spot)
     require_not_alone(spot)
-    require_stage_pipeline(scope, analyzer)
+    pipelines.require(scope)
 
 
 def _only_store(spot: Spot) -> BufferStore:
@@ -313,7 +314,7 @@ def _loads_of(store: BufferStore, buffer: Buffer) -> list[BufferLoad]:
     ]
 
 
-def _require_reversible(spot: Spot, analyzer: Analyzer) -> tuple[Spot, Buffer]:
+def _require_reversible(spot: Spot, pipelines: StagePipelines) -> tuple[Spot, Buffer]:
     """The producer and the buffer between it and the block."""
     scope = scope_of(spot)
     if spot.block.init is not None:
@@ -352,7 +353,7 @@ def _require_reversible(spot: Spot, analyzer: Analyzer) -> tuple[Spot, Buffer]:
             *others,
             found=", ".join(each.name for each in others),
         )
-    require_stage_pipeline(scope, analyzer)
+    pipelines.require(scope)
     _require_plain_uses(scope, buffer)
     loads = _loads_of(store, buffer)
     if not all(structural_equal(each.indices, loads[0].indices) for each in loads):

@@ -15,7 +15,6 @@ from pellucid.tir.block import Block, BlockRealize
 from pellucid.tir.buffer import Buffer, BufferLoad, decl_buffer
 from pellucid.tir.schedule.bindings import bind_loops
 from pellucid.tir.schedule.core import ScheduleCore
-from pellucid.tir.schedule.cover import require_stage_pipeline
 from pellucid.tir.schedule.edit import replace, statements
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.reducers import Reduction, find_reduction
@@ -63,7 +62,7 @@ class RFactorPrimitives(ScheduleCore):
         spot = only_block(rf_loop)
         analyzer = self.analyzer(name)
         require_reduction(spot)
-        require_stage_pipeline(scope_of(spot), analyzer)
+        self.stage_pipelines(name).require(scope_of(spot))
         nest = _Nest.of(spot, rf_loop)
         nest.require_shape(analyzer)
         reduction = _reduction_of(spot)

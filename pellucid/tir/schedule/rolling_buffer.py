@@ -21,7 +21,6 @@ from pellucid.tir.schedule.cover import (
     bound_region,
     outside_analyzer,
     possible_region,
-    require_stage_pipeline,
 )
 from pellucid.tir.schedule.edit import replace
 from pellucid.tir.schedule.layout import relaid
@@ -79,7 +78,7 @@ class RollingBufferPrimitives(ScheduleCore):
         writers = writers_of(buffer, scope_of(spot).blocks())
         if len(writers) != 1:
             raise Refused(f"several blocks write {buffer.name!r}", *writers)
-        require_stage_pipeline(scope_of(spot), self.analyzer(name))
+        self.stage_pipelines(name).require(scope_of(spot))
         for each in [spot, *consumers_of(spot)]:
             require_plain_access(each.block, buffer, each)
         window = _window(spot, buffer, self.analyzer(name))
