@@ -556,6 +556,60 @@ def test_the_copy_of_cache_read_comes_before_the_closest_reader() -> None:
     check(before, steps)
 
 
+@T.prim_func
+def rows(A: T.Buffer((4, 6)), B: T.Buffer((6, 4))) -> None:
+    for i in range(4):
+        with T.block("B"):
+            vi = T.axis.spatial(4, i)
+            T.reads(A[vi, 0:6])
+            T.writes(B[vi * 3 // 2 : vi * 3 // 2 + 2, 0:4])
+            for j in range(6):
+                B[(vi * 6 + j) // 4, (vi * 2 + j) % 4] = A[vi, j]
+
+
+@T.prim_func
+def some(A: T.Buffer((4,)), B: T.Buffer((4,))) -> None:
+    for i in range(4):
+        with T.block("B"):
+            vi = T.axis.spatial(4, i)
+            if A[vi] > 0.0:
+                B[vi] = A[vi]
+
+
+@pytest.mark.parametrize("func", [rows, some])
+@pytest.mark.parametrize("primitive", ["write_at", "cache_write"])
+def test_what_a_block_only_may_write_is_not_copied(func: Any, primitive: str) -> None:
+    def steps(sch: Any) -> Any:
+        (i,) = loops(sch, "B")
+        where = (i, "B") if primitive == "write_at" else ("B",)
+        return lambda: getattr(sch, primitive)(*where, 0, "local")
+
+    refused(
+        func,
+        steps,
+        f"`{primitive}` cannot be applied: it is not known exactly what the block 'B' writes of "
+        "'B'.",
+    )
+
+
+def test_blocks_that_store_all_that_they_declare_are_copied() -> None:
+    @T.prim_func
+    def halves(A: T.Buffer((4, 6)), B: T.Buffer((4, 6))) -> None:
+        for i in range(4):
+            with T.block("B"):
+                vi = T.axis.spatial(4, i)
+                T.reads(A[vi, 0:6])
+                T.writes(B[vi, 0:6])
+                for j in range(3):
+                    B[vi, j] = A[vi, j]
+                for j in range(3):
+                    with T.block("inner"):
+                        vj = T.axis.spatial((3, 6), j + 3)
+                        B[vi, vj] = A[vi, vj] * 2.0
+
+    check(halves, lambda sch: sch.cache_write("B", 0, "local"))
+
+
 def test_what_holds_nothing_yet_is_not_copied_in() -> None:
     @T.prim_func
     def own_scratch(A: T.Buffer((4,)), C: T.Buffer((4,))) -> None:

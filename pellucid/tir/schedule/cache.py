@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid.arith.analyzer import Analyzer
-from pellucid.arith.int_set import IntSet, covers, hull
+from pellucid.arith.int_set import IntSet, hull
 from pellucid.tir.buffer import Buffer, BufferLoad
 from pellucid.tir.schedule.copies import (
     Part,
@@ -22,13 +22,12 @@ from pellucid.tir.schedule.copies import (
 )
 from pellucid.tir.schedule.core import ScheduleCore
 from pellucid.tir.schedule.cover import (
-    certain_region,
-    certainly_writes,
     common_place,
     outside_analyzer,
     possible_region,
 )
 from pellucid.tir.schedule.edit import insert, replace, statements
+from pellucid.tir.schedule.exact_writes import certainly_writes, written_sets
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import BlockRV, BlockToken
@@ -271,23 +270,7 @@ def _require_written(
 
 def written_part(spot: Spot, buffer: Buffer, place: Spot, analyzer: Analyzer) -> Part:
     """The part of a buffer that a block writes in one iteration of a place; all of it for sure."""
-    found: list[list[IntSet]] = []
-    for region in spot.block.writes:
-        if region.buffer is not buffer:
-            continue
-        possible = possible_region(spot, region, place, analyzer)
-        certain = certain_region(spot, region, place, analyzer)
-        if certain is None or not all(
-            covers(a, b, analyzer) for a, b in zip(certain, possible, strict=True)
-        ):
-            raise Refused(
-                f"it is not known exactly what the block {spot.name!r} writes of {buffer.name!r}",
-                spot,
-            )
-        found.append(possible)
-    if len(found) != 1:
-        raise Refused(f"the block {spot.name!r} writes several regions of {buffer.name!r}", spot)
-    return part_of(buffer, found[0], analyzer)
+    return part_of(buffer, written_sets(spot, buffer, place, analyzer), analyzer)
 
 
 def child_position(place: Spot, spot: Spot) -> int:

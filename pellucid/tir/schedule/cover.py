@@ -162,14 +162,15 @@ def is_covered(
                     box = certain_region(producer, written, at, analyzer)
                     if box is not None:
                         boxes.append(box)
-        return any(_includes(box, needed, analyzer) for box in _with_unions(boxes, analyzer))
+        return any(includes(box, needed, analyzer) for box in with_unions(boxes, analyzer))
 
 
-def _includes(outer: Sets, inner: Sets, analyzer: Analyzer) -> bool:
+def includes(outer: Sets, inner: Sequence[IntSet], analyzer: Analyzer) -> bool:
+    """Whether a box contains another."""
     return all(covers(a, b, analyzer) for a, b in zip(outer, inner, strict=True))
 
 
-def _with_unions(boxes: list[Sets], analyzer: Analyzer) -> list[Sets]:
+def with_unions(boxes: list[Sets], analyzer: Analyzer) -> list[Sets]:
     """The boxes, and what neighbours that differ in one dimension make together."""
     found = list(boxes)
     position = 0
@@ -225,21 +226,6 @@ def outside_analyzer(analyzer: Analyzer, at: Spot) -> Analyzer:
                 if variable.dom is not None
             }
     return bind_loops(analyzer.copy(), ranges)
-
-
-def certainly_writes(
-    spot: Spot, buffer: Buffer, wanted: Sequence[IntSet], place: Spot, analyzer: Analyzer
-) -> bool:
-    """Whether one iteration of `place` surely has a block write all of `wanted` of a buffer."""
-    for region in spot.block.writes:
-        if region.buffer is not buffer:
-            continue
-        certain = certain_region(spot, region, place, analyzer)
-        if certain is not None and all(
-            covers(a, b, analyzer) for a, b in zip(certain, wanted, strict=True)
-        ):
-            return True
-    return False
 
 
 def earlier_writers(consumer: Spot, buffer: Buffer, blocks: Sequence[Spot]) -> list[Spot]:

@@ -25,12 +25,12 @@ from pellucid.tir.schedule.copies import (
 )
 from pellucid.tir.schedule.core import ScheduleCore
 from pellucid.tir.schedule.cover import (
-    certainly_writes,
     is_covered,
     outside_analyzer,
     possible_region,
 )
 from pellucid.tir.schedule.edit import insert, replace, statements
+from pellucid.tir.schedule.exact_writes import certainly_writes
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import BlockRV, BlockToken, LoopRV
