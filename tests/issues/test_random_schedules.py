@@ -576,13 +576,27 @@ def some(A: T.Buffer((4,)), B: T.Buffer((4,))) -> None:
                 B[vi] = A[vi]
 
 
-@pytest.mark.parametrize("func", [rows, some])
-@pytest.mark.parametrize("primitive", ["write_at", "cache_write"])
+@pytest.mark.parametrize(
+    ("func", "primitive"),
+    [
+        (rows, "write_at"),
+        (rows, "cache_write"),
+        (some, "write_at"),
+        (some, "cache_write"),
+        (some, "reindex"),
+        (some, "reindex_cache_write"),
+    ],
+)
 def test_what_a_block_only_may_write_is_not_copied(func: Any, primitive: str) -> None:
     def steps(sch: Any) -> Any:
         (i,) = loops(sch, "B")
-        where = (i, "B") if primitive == "write_at" else ("B",)
-        return lambda: getattr(sch, primitive)(*where, 0, "local")
+        arguments: dict[str, Any] = {
+            "write_at": (i, "B", 0, "local"),
+            "cache_write": ("B", 0, "local"),
+            "reindex": ("B", ("write", 0)),
+            "reindex_cache_write": ("B", 0, "local", lambda i: i),
+        }
+        return lambda: getattr(sch, primitive)(*arguments[primitive])
 
     refused(
         func,
@@ -590,6 +604,40 @@ def test_what_a_block_only_may_write_is_not_copied(func: Any, primitive: str) ->
         f"`{primitive}` cannot be applied: it is not known exactly what the block 'B' writes of "
         "'B'.",
     )
+
+
+def test_what_may_never_have_been_written_is_not_copied() -> None:
+    @T.prim_func
+    def conditional(A: T.Buffer((4,)), C: T.Buffer((4,))) -> None:
+        B = T.alloc_buffer((4,))
+        for i in range(3):
+            with T.block("B"):
+                vi = T.axis.spatial(3, i)
+                B[vi] = A[vi] + 1.0
+        for i in range(4):
+            with T.block("C"):
+                vi = T.axis.spatial(4, i)
+                C[vi] = T.if_then_else(vi < 3, B[vi], 0.0)
+
+    def step(primitive: str, *arguments: Any) -> Any:
+        def steps(sch: Any) -> Any:
+            where = (loops(sch, "C")[0],) if primitive == "read_at" else ()
+            return lambda: getattr(sch, primitive)(*where, "C", *arguments)
+
+        return steps
+
+    calls: list[Any] = [
+        ("read_at", "B", "local"),
+        ("reindex", ("read", 0)),
+        ("reindex_cache_read", 0, "local", lambda i: i),
+    ]
+    for primitive, *arguments in calls:
+        refused(
+            conditional,
+            step(primitive, *arguments),
+            f"`{primitive}` cannot be applied: the copy of 'B' would contain elements that may "
+            "never have been written.",
+        )
 
 
 def test_blocks_that_store_all_that_they_declare_are_copied() -> None:

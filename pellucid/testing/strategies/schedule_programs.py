@@ -584,3 +584,58 @@ def mixed_width(A: T.Buffer((T.int64(4), T.int64(6))), C: T.Buffer((T.int64(4), 
         with T.block("C"):
             vi, vj = T.axis.remap("SS", [i, j])
             C[vi, vj] = T.Cast("float32", B[vi, vj] * T.float64(2))
+
+
+@T.prim_func
+def conditional(A: T.Buffer((8,)), C: T.Buffer((8,)), D: T.Buffer((8,))) -> None:
+    B = T.alloc_buffer((8,))
+    for i in range(8):
+        with T.block("B"):
+            vi = T.axis.spatial(8, i)
+            if A[vi] > 0.0:
+                B[vi] = A[vi] + 1.0
+    for i in range(8):
+        with T.block("C"):
+            vi = T.axis.spatial(8, i)
+            C[vi] = T.if_then_else(A[7 - vi] > 0.0, B[7 - vi], 0.0)
+    for i in range(8):
+        with T.block("D"):
+            vi = T.axis.spatial(8, i)
+            if A[vi] > 0.0:
+                D[vi] = B[vi] * 2.0
+
+
+@T.prim_func
+def partly(A: T.Buffer((4, 6)), C: T.Buffer((4, 6))) -> None:
+    B = T.alloc_buffer((4, 6))
+    for i, j in T.grid(4, 4):
+        with T.block("B"):
+            vi = T.axis.spatial(4, i)
+            vj = T.axis.spatial(4, j)
+            B[vi, vj + 1] = A[vi, vj + 1] * 2.0
+    for i, j in T.grid(4, 6):
+        with T.block("C"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            C[vi, vj] = T.if_then_else(1 <= vj and vj < 5, B[vi, vj], A[vi, vj])
+
+
+@T.prim_func
+def tiles(A: T.Buffer((8, 6)), C: T.Buffer((8, 6))) -> None:
+    B = T.alloc_buffer((8, 6))
+    for i in range(4):
+        with T.block("B"):
+            vi = T.axis.spatial(4, i)
+            T.reads(A[vi * 2 : vi * 2 + 2, 0:6])
+            T.writes(B[vi * 2 : vi * 2 + 2, 0:6])
+            for r, j in T.grid(2, 6):
+                B[vi * 2 + r, j] = A[vi * 2 + 1 - r, j]
+    for i in range(2):
+        with T.block("C"):
+            vi = T.axis.spatial(2, i)
+            T.reads(B[vi * 4 : vi * 4 + 4, 0:6])
+            T.writes(C[vi * 4 : vi * 4 + 4, 0:6])
+            for r in range(4):
+                for j in range(3):
+                    C[vi * 4 + r, j] = B[vi * 4 + r, j + 3]
+                for j in range(3):
+                    C[vi * 4 + r, j + 3] = B[vi * 4 + 3 - r, j]

@@ -27,7 +27,7 @@ from pellucid.tir.schedule.cover import (
     possible_region,
 )
 from pellucid.tir.schedule.edit import insert, replace, statements
-from pellucid.tir.schedule.exact_writes import certainly_writes, written_sets
+from pellucid.tir.schedule.exact_writes import certainly_writes, require_defined, written_sets
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import BlockRV, BlockToken
@@ -65,8 +65,8 @@ class CachePrimitives(ScheduleCore):
             >>> copy = sch.cache_read("C", "A", "local")
 
         Conditions: the scope exists; the block reads such a buffer, at most one block of the scope
-        writes it, before all consumers; the scope is a stage pipeline; the consumers do not use the
-        buffer through pointers or views.
+        writes it, before all consumers, and surely all that is copied; the scope is a stage
+        pipeline; the consumers do not use the buffer through pointers or views.
         """
         require_scope(storage_scope)
         spot = self.block(block)
@@ -83,6 +83,9 @@ class CachePrimitives(ScheduleCore):
                 raise Refused(f"the block {each.name!r} reads what it writes", each)
         place, position = _place_of_copy(scope_of(spot), writers, consumers)
         analyzer = outside_analyzer(self.analyzer(name), place)
+        if not writers:
+            for each in consumers:
+                require_defined(each, buffer, self.analyzer(name))
         if all(each.is_below(place) for each in consumers):
             part = _part_read(consumers, buffer, writers, place, analyzer)
         else:

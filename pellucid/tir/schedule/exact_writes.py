@@ -7,6 +7,7 @@ elements that were never written. In: a block. Out: whether all of a region is s
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from pellucid.arith.analyzer import Analyzer
 from pellucid.arith.int_set import IntSet
@@ -21,7 +22,11 @@ from pellucid.tir.schedule.cover import (
     Sets,
     certain_ranges,
     certain_region,
+    common_place,
+    earlier_writers,
     includes,
+    is_covered,
+    outside_analyzer,
     possible_region,
     with_unions,
 )
@@ -64,6 +69,60 @@ def written_sets(spot: Spot, buffer: Buffer, place: Spot, analyzer: Analyzer) ->
             f"it is not known exactly what the block {spot.name!r} writes of {buffer.name!r}", spot
         )
     return possible
+
+
+def require_defined(spot: Spot, buffer: Buffer, analyzer: Analyzer) -> None:
+    """Refuse to copy all that a block declares to read of a buffer where some of it may never have
+    been written.
+
+    What comes from outside of the function is defined.
+    """
+    scopes = [each for each in spot.above() if not each.is_loop]
+    if not any(buffer in each.block.alloc_buffers for each in scopes):
+        return
+    for consumer, scope in pairwise([spot, *scopes]):
+        producers = earlier_writers(consumer, buffer, scope.blocks())
+        if not producers:
+            continue
+        if not _covers_reads(consumer, buffer, producers, analyzer):
+            raise Refused(
+                f"the copy of {buffer.name!r} would contain elements that may never have been "
+                "written",
+                spot,
+                *producers,
+            )
+        return
+
+
+def _covers_reads(
+    consumer: Spot, buffer: Buffer, producers: Sequence[Spot], analyzer: Analyzer
+) -> bool:
+    exact = [
+        each
+        for each in producers
+        if all(stores_all(each.block, r, analyzer) for r in each.block.writes if r.buffer is buffer)
+    ]
+    groups: dict[Spot, list[Spot]] = {}
+    for each in exact:
+        groups.setdefault(common_place(each, consumer), []).append(each)
+    return all(
+        any(
+            is_covered(consumer, region, group, place, outside_analyzer(analyzer, place))
+            for place, group in groups.items()
+        )
+        for region in consumer.block.reads
+        if region.buffer is buffer
+    )
+
+
+def require_all_stored(spot: Spot, buffer: Buffer, analyzer: Analyzer) -> None:
+    """Refuse a block that may leave out parts of what it declares to write of a buffer."""
+    for region in spot.block.writes:
+        if region.buffer is buffer and not stores_all(spot.block, region, analyzer):
+            raise Refused(
+                f"it is not known exactly what the block {spot.name!r} writes of {buffer.name!r}",
+                spot,
+            )
 
 
 def stores_all(block: Block, region: BufferRegion, analyzer: Analyzer) -> bool:

@@ -30,7 +30,7 @@ from pellucid.tir.schedule.cover import (
     possible_region,
 )
 from pellucid.tir.schedule.edit import insert, replace, statements
-from pellucid.tir.schedule.exact_writes import certainly_writes
+from pellucid.tir.schedule.exact_writes import certainly_writes, require_defined
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import BlockRV, BlockToken, LoopRV
@@ -64,8 +64,8 @@ class ReadAtPrimitives(ScheduleCore):
             >>> copy = sch.read_at(i, "C", "A", "shared")
 
         Conditions: the scope exists; the block is below the loop and reads such a buffer; no block
-        below the loop writes it; what is read has the same extent in all iterations and stays
-        inside the buffer; no use through pointers or views.
+        below the loop writes it; what is read has been written, has the same extent in all
+        iterations and stays inside the buffer; no use through pointers or views.
         """
         return self._at(loop, block, read_buffer_index, storage_scope, writing=False)
 
@@ -118,6 +118,9 @@ class ReadAtPrimitives(ScheduleCore):
         if writing:
             _require_written_first(spot, buffer, touching, top, analyzer)
             _require_exact(spot, buffer, sets, top, analyzer)
+        else:
+            for each in touching:
+                require_defined(each, buffer, self.analyzer(name))
         part = _fixed_part(buffer, sets, top, analyzer)
         title = f"{buffer.name}_{scope_suffix(storage_scope)}"
         copy = cache_buffer(buffer, buffer.shape, storage_scope, title)

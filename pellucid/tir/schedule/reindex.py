@@ -26,6 +26,7 @@ from pellucid.tir.schedule.copies import (
 from pellucid.tir.schedule.core import ScheduleCore
 from pellucid.tir.schedule.cover import require_all_instances
 from pellucid.tir.schedule.edit import insert, replace, statements
+from pellucid.tir.schedule.exact_writes import require_all_stored, require_defined
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.regions import buffers_around, with_regions
@@ -59,8 +60,9 @@ class ReindexPrimitives(ScheduleCore):
 
         Conditions: all accesses of the block to the buffer are at equal indices, and none is
         through a pointer or a view; a buffer that is read is written by no block of the scope after
-        it began to be copied; one that is written is written by this block alone, at indices that
-        are a bijective map of data-parallel variables, and is not read before.
+        it began to be copied, and what is read has been written; one that is written is written by
+        this block alone, in each instance, at indices that are a bijective map of data-parallel
+        variables, and is not read before.
         """
         spot = self.block(block)
         target, writes = chosen_buffer(spot, buffer)
@@ -160,8 +162,10 @@ class ReindexPrimitives(ScheduleCore):
         _require_layout(spot, index, variables, used, mapped)
         if writes:
             self._require_writable(spot, target, index, used)
+            require_all_stored(spot, target, self.analyzer(function))
         else:
             _require_not_overwritten(spot, target)
+            require_defined(spot, target, self.analyzer(function))
         shape = _shape_of(layout, variables, analyzer)
         copy = decl_buffer(shape, target.dtype, name, scope=scope_name)
         nest, token = _copy_nest(name, used, index, mapped, target, copy, writes)
