@@ -640,6 +640,34 @@ def test_what_may_never_have_been_written_is_not_copied() -> None:
         )
 
 
+def test_what_the_scope_around_has_not_written_is_not_copied_in() -> None:
+    @T.prim_func
+    def sums(A: T.Buffer((4, 6)), C: T.Buffer((4,))) -> None:
+        B = T.alloc_buffer((4,))
+        for i in range(4):
+            with T.block("outer"):
+                vi = T.axis.spatial(4, i)
+                T.reads(A[vi, 0:6])
+                T.writes(B[vi])
+                for u in range(1):
+                    with T.block("B"):
+                        vu = T.axis.spatial(1, u)
+                        B[vi + vu] = 0.0
+                        for k in range(6):
+                            B[vi + vu] = B[vi + vu] + A[vi, k]
+        for i in range(4):
+            with T.block("C"):
+                vi = T.axis.spatial(4, i)
+                C[vi] = B[vi]
+
+    refused(
+        sums,
+        lambda sch: lambda: sch.cache_inplace("B", "B", "local"),
+        "`cache_inplace` cannot be applied: the copy of 'B' would contain elements that may never "
+        "have been written.",
+    )
+
+
 def test_blocks_that_store_all_that_they_declare_are_copied() -> None:
     @T.prim_func
     def halves(A: T.Buffer((4, 6)), B: T.Buffer((4, 6))) -> None:

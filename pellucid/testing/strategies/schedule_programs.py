@@ -639,3 +639,64 @@ def tiles(A: T.Buffer((8, 6)), C: T.Buffer((8, 6))) -> None:
                     C[vi * 4 + r, j] = B[vi * 4 + r, j + 3]
                 for j in range(3):
                     C[vi * 4 + r, j + 3] = B[vi * 4 + 3 - r, j]
+
+
+@T.prim_func
+def sparse(idx_ptr: T.Buffer((5,), "int32"), A: T.Buffer((16,)), B: T.Buffer((4,))) -> None:
+    S = T.alloc_buffer((4,))
+    for i in range(4):
+        with T.block("S"):
+            vi = T.axis.spatial(4, i)
+            T.reads(idx_ptr[vi : vi + 2], A[0:16])
+            T.writes(S[vi])
+            S[vi] = 0.0
+            for k in range(T.min(idx_ptr[vi], idx_ptr[vi + 1]), idx_ptr[vi + 1]):
+                S[vi] = S[vi] + A[k]
+    for i in range(4):
+        with T.block("B"):
+            vi = T.axis.spatial(4, i)
+            B[vi] = S[vi] + T.Cast("float32", idx_ptr[vi])
+
+
+@T.prim_func
+def moments(A: T.Buffer((4, 6)), M: T.Buffer((4,)), Q: T.Buffer((4,)), V: T.Buffer((4,))) -> None:
+    for i, k in T.grid(4, 6):
+        with T.block("M"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                M[vi] = 0.0
+                Q[vi] = 0.0
+            x: T.float32 = M[vi] + A[vi, vk]
+            y: T.float32 = Q[vi] + A[vi, vk] * A[vi, vk]
+            M[vi] = x
+            Q[vi] = y
+    for i in range(4):
+        with T.block("V"):
+            vi = T.axis.spatial(4, i)
+            mean = T.float32()
+            with T.LetStmt(M[vi] * 0.25, var=mean):
+                V[vi] = Q[vi] * 0.25 - mean * mean
+
+
+@T.prim_func
+def views(A: T.Buffer((8, 8)), C: T.Buffer((8, 8))) -> None:
+    B = T.alloc_buffer((8, 8))
+    for i, j in T.grid(2, 2):
+        with T.block("B_o"):
+            vio, vjo = T.axis.remap("SS", [i, j])
+            T.reads(A[vio * 4 : vio * 4 + 4, vjo * 4 : vjo * 4 + 4])
+            T.writes(B[vio * 4 : vio * 4 + 4, vjo * 4 : vjo * 4 + 4])
+            src = T.match_buffer(
+                A[vio * 4 : vio * 4 + 4, vjo * 4 : vjo * 4 + 4],
+                (4, 4),
+                strides=[T.int32(8), 1],
+                offset_factor=1,
+            )
+            for x, y in T.grid(4, 4):
+                with T.block("B"):
+                    vx, vy = T.axis.remap("SS", [x, y])
+                    B[vio * 4 + vx, vjo * 4 + vy] = src[vx, vy] * 2.0
+    for i, j in T.grid(8, 8):
+        with T.block("C"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            C[vi, vj] = B[vj, vi] + 1.0

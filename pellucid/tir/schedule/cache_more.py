@@ -28,6 +28,7 @@ from pellucid.tir.schedule.copies import (
 from pellucid.tir.schedule.core import ScheduleCore
 from pellucid.tir.schedule.cover import outside_analyzer, possible_region, require_all_instances
 from pellucid.tir.schedule.edit import insert, replace
+from pellucid.tir.schedule.exact_writes import require_defined
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.regions import buffers_around, with_regions
@@ -57,8 +58,9 @@ class MoreCachePrimitives(ScheduleCore):
             >>> copy_in, copy_out = sch.cache_inplace("A", "A", "local")
 
         Conditions: the scope exists; the block reads such a buffer and writes it too, as the only
-        block of its scope that touches it; the buffer comes from outside of the scope; what the
-        block writes is known exactly; it does not use the buffer through pointers or views.
+        block of its scope that touches it; the buffer comes from outside of the scope, with all
+        that the block touches of it written; what the block writes is known exactly; it does not
+        use the buffer through pointers or views.
         """
         require_scope(storage_scope)
         spot = self.block(block)
@@ -73,6 +75,7 @@ class MoreCachePrimitives(ScheduleCore):
                 expected="a buffer that comes from outside, whose contents are copied in",
                 cure="use cache_write",
             )
+        require_defined(spot, buffer, self.analyzer(name))
         analyzer = outside_analyzer(self.analyzer(name), scope)
         sets = [
             possible_region(spot, region, scope, analyzer)

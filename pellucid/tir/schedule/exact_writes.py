@@ -72,8 +72,8 @@ def written_sets(spot: Spot, buffer: Buffer, place: Spot, analyzer: Analyzer) ->
 
 
 def require_defined(spot: Spot, buffer: Buffer, analyzer: Analyzer) -> None:
-    """Refuse to copy all that a block declares to read of a buffer where some of it may never have
-    been written.
+    """Refuse to copy all that a block declares to touch of a buffer where some of it may never have
+    been written before.
 
     What comes from outside of the function is defined.
     """
@@ -84,17 +84,16 @@ def require_defined(spot: Spot, buffer: Buffer, analyzer: Analyzer) -> None:
         producers = earlier_writers(consumer, buffer, scope.blocks())
         if not producers:
             continue
-        if not _covers_reads(consumer, buffer, producers, analyzer):
-            raise Refused(
-                f"the copy of {buffer.name!r} would contain elements that may never have been "
-                "written",
-                spot,
-                *producers,
-            )
-        return
+        if _covers_accesses(consumer, buffer, producers, analyzer):
+            return
+        break
+    raise Refused(
+        f"the copy of {buffer.name!r} would contain elements that may never have been written",
+        spot,
+    )
 
 
-def _covers_reads(
+def _covers_accesses(
     consumer: Spot, buffer: Buffer, producers: Sequence[Spot], analyzer: Analyzer
 ) -> bool:
     exact = [
@@ -110,7 +109,7 @@ def _covers_reads(
             is_covered(consumer, region, group, place, outside_analyzer(analyzer, place))
             for place, group in groups.items()
         )
-        for region in consumer.block.reads
+        for region in (*consumer.block.reads, *consumer.block.writes)
         if region.buffer is buffer
     )
 
