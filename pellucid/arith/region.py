@@ -145,10 +145,10 @@ def estimate_region_lower_bound(
     taken: set[Var] = set()
     found: list[IntSet] = []
     for each in region:
-        used = {var for var in var_dom if uses_var(each.min, {var}.__contains__)}
-        if used & taken or uses_var(each.extent, moving.__contains__):
+        used = [var for var in var_dom if uses_var(each.min, {var}.__contains__)]
+        if taken.intersection(used) or uses_var(each.extent, moving.__contains__):
             return None
-        taken |= used
+        taken.update(used)
         dense = _dense_set(each, {var: var_dom[var] for var in used}, known)
         if dense is None:
             return None
@@ -167,7 +167,9 @@ def _dense_set(values: Range, domains: Mapping[Var, Range], analyzer: Analyzer) 
     factors = {v: p.value for v, p in zip(variables, parts, strict=False) if isinstance(p, IntImm)}
     reach: PrimExpr = values.extent
     found = IntSet.from_range(Range(min=parts[-1], extent=values.extent))
-    for var in sorted(variables, key=lambda each: abs(factors[each])):
+    # Of equal steps constant extents come first: their reach helps to prove the others.
+    symbolic = {var: not isinstance(domains[var].extent, IntImm) for var in variables}
+    for var in sorted(variables, key=lambda each: (abs(factors[each]), symbolic[each])):
         extent, factor = domains[var].extent, factors[var]
         if any(uses_var(end, set(variables).__contains__) for end in (domains[var].min, extent)):
             return None

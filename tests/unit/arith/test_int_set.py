@@ -152,3 +152,16 @@ def test_lower_bound_needs_indices_without_gaps() -> None:
     assert estimate_region_lower_bound([Range.from_min_extent(A, 1)], domains, A < 3) is None
     shared = [Range.from_min_extent(A, 1), Range.from_min_extent(A, 1)]
     assert estimate_region_lower_bound(shared, domains) is None
+
+
+def test_lower_bound_whatever_order_the_variables_have() -> None:
+    index = [Range.from_min_extent(A + B, 1)]
+    for _ in range(8):
+        # Fresh variables hash in another order each time.
+        a, b = A.fresh(), B.fresh()
+        for pair in ((a, b), (b, a)):
+            sizes = {a: Range(0, N), b: Range(0, 2)}
+            fresh = [Range.from_min_extent(pair[0] + pair[1], 1)]
+            found = estimate_region_lower_bound(fresh, {each: sizes[each] for each in pair})
+            assert repr(found) == "[IntSet[0, n]]"
+    assert estimate_region_lower_bound(index, {A: Range(0, N), B: Range(0, N)}) is None
