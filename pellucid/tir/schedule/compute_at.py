@@ -262,14 +262,9 @@ def _position(spot: Spot, top: Spot, index: int) -> int:
     def places(blocks: Sequence[Spot]) -> list[int]:
         return [k for k, part in enumerate(parts) if _holds(part, blocks, top)]
 
+    # The block is not in the loop, so the loop holds producers or consumers, never both.
     first = max(places(producers), default=-1) + 1
     last = min(places(consumers), default=len(parts))
-    if first > last:
-        raise Refused(
-            f"there is no place for the block {spot.name!r} in the loop {top.name!r}: its "
-            "producers do not end before its consumers begin",
-            top,
-        )
     if index == -1:
         return last
     if index == -2:
