@@ -32,7 +32,6 @@ from pellucid.tir.schedule.scope import (
     require_complete_or_reduction,
     require_no_output,
     scope_of,
-    writers_of,
 )
 from pellucid.tir.schedule.tree import Spot, Tree
 from pellucid.tir.stmt import ForKind
@@ -75,9 +74,6 @@ class RollingBufferPrimitives(ScheduleCore):
         buffer = buffer_at(spot, write_buffer_index, spot.block.writes, "write")
         require_no_output(spot)
         require_complete_or_reduction(spot, overlapping=True)
-        writers = writers_of(buffer, scope_of(spot).blocks())
-        if len(writers) != 1:
-            raise Refused(f"several blocks write {buffer.name!r}", *writers)
         self.stage_pipelines(name).require(scope_of(spot))
         for each in [spot, *consumers_of(spot)]:
             require_plain_access(each.block, buffer, each)
