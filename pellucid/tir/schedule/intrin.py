@@ -79,8 +79,11 @@ def _check(desc: PrimFunc, impl: PrimFunc) -> None:
             found=f"{len(desc.params)} and {len(impl.params)}",
         )
     for a, b in zip(desc.params, impl.params, strict=True):
-        if a not in desc.buffer_map or b not in impl.buffer_map:
-            raise ScheduleError("The parameters of a tensor intrinsic are buffers.", found=a.name)
+        for param, func in ((a, desc), (b, impl)):
+            if param not in func.buffer_map:
+                raise ScheduleError(
+                    "The parameters of a tensor intrinsic are buffers.", found=param.name
+                )
         x, y = desc.buffer_map[a], impl.buffer_map[b]
         if x.dtype != y.dtype or [repr(e) for e in x.shape] != [repr(e) for e in y.shape]:
             raise ScheduleError(
