@@ -31,7 +31,7 @@ from pellucid.tir.schedule.exact_writes import certainly_writes, require_defined
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import BlockRV, BlockToken
-from pellucid.tir.schedule.scope import reads, scope_of, writers_of
+from pellucid.tir.schedule.scope import reads, require_begin, scope_of, writers_of
 from pellucid.tir.schedule.tree import Spot
 from pellucid.tir.stmt import BufferStore, Stmt
 
@@ -65,8 +65,8 @@ class CachePrimitives(ScheduleCore):
             >>> copy = sch.cache_read("C", "A", "local")
 
         Conditions: the scope exists; the block reads such a buffer, at most one block of the scope
-        writes it, before all consumers, and surely all that is copied; the scope is a stage
-        pipeline; the consumers do not use the buffer through pointers or views.
+        writes it, and surely all that is copied; the scope is a stage pipeline; the consumers do
+        not use the buffer through pointers, views or calls.
         """
         require_scope(storage_scope)
         spot = self.block(block)
@@ -193,9 +193,10 @@ class CachePrimitives(ScheduleCore):
             >>> sch = Schedule(matmul)
             >>> copy = sch.cache_write("C", "C", "local")
 
-        Conditions: the scope exists; the block writes such a buffer, does not read it, and is the
-        only one in its scope that writes it; what it writes is known exactly; the scope is a stage
-        pipeline; the block does not use the buffer through pointers or views.
+        Conditions: the scope exists; the block writes such a buffer, does not read it, begins its
+        reductions if it has an init, and is the only one in its scope that writes it; what it
+        writes is known exactly; the scope is a stage pipeline; the block does not use the buffer
+        through pointers, views or calls.
         """
         require_scope(storage_scope)
         spot = self.block(block)
@@ -207,6 +208,7 @@ class CachePrimitives(ScheduleCore):
             raise Refused(f"several blocks write {buffer.name!r}", *writers)
         if buffer in reads(spot):
             raise Refused(f"the block {spot.name!r} reads what it writes", spot)
+        require_begin(spot, self.analyzer(name))
         self.stage_pipelines(name).require(scope)
         others = [each for each in scope.blocks() if buffer in reads(each)]
         chosen = self._consumers(spot, buffer, consumer_blocks) if consumer_blocks else []
@@ -292,14 +294,8 @@ def _place_of_copy(
     """Where a copy for some consumers is made: the loop or block, and the position in its body."""
     if not writers:
         return scope, min(child_position(scope, each) for each in consumers)
+    # In a stage pipeline none of them comes before the writer.
     (writer,) = writers
-    order = scope.blocks()
-    before = [each for each in consumers if order.index(each) < order.index(writer)]
-    if before:
-        raise Refused(
-            f"the block {before[0].name!r} reads before the block {writer.name!r} writes",
-            *before,
-        )
     place = closest_place(writer, consumers, scope)
     return place, child_position(place, writer) + 1
 

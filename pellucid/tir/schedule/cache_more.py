@@ -60,7 +60,7 @@ class MoreCachePrimitives(ScheduleCore):
         Conditions: the scope exists; the block reads such a buffer and writes it too, as the only
         block of its scope that touches it; the buffer comes from outside of the scope, with all
         that the block touches of it written; what the block writes is known exactly; it does not
-        use the buffer through pointers or views.
+        use the buffer through pointers, views or calls.
         """
         require_scope(storage_scope)
         spot = self.block(block)

@@ -14,8 +14,9 @@ from pellucid.arith.analyzer import Analyzer
 from pellucid.arith.int_set import IntSet
 from pellucid.ir.arithmetic import add, cast_to, const, ge, logical_and, lt, sub
 from pellucid.ir.node import Node
+from pellucid.ir.op import Op
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import IntImm, IterVar, Range, Var
+from pellucid.ir.scalar import Call, IntImm, IterVar, Range, Var
 from pellucid.ir.visitor import pre_order
 from pellucid.tir.block import Block, BlockRealize
 from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion, MatchBufferRegion, decl_buffer
@@ -197,9 +198,24 @@ def moved_by(begin: Sequence[PrimExpr]) -> Callable[[Sequence[PrimExpr]], list[P
 
 
 def require_plain_access(node: Node, buffer: Buffer, spot: Spot) -> None:
-    """Refuse a buffer that is used through its pointer or a view."""
+    """Refuse a buffer that is used through its pointer or a view, or handed to a call.
+
+    `node` must not hold the buffer's definition.
+    """
     for each in pre_order(node):
         if each is buffer.data:
             raise Refused(f"the buffer {buffer.name!r} is used through its pointer", spot)
         if isinstance(each, MatchBufferRegion) and each.source.buffer is buffer:
             raise Refused(f"the buffer {buffer.name!r} has views", spot)
+        if isinstance(each, Call) and _takes_buffer(each, buffer):
+            raise Refused(f"the buffer {buffer.name!r} is handed to a call", spot)
+
+
+def _takes_buffer(call: Call, buffer: Buffer) -> bool:
+    address = isinstance(call.op, Op) and call.op.name == "tir.address_of"
+    return any(
+        arg is buffer
+        or (isinstance(arg, BufferRegion) and arg.buffer is buffer)
+        or (address and isinstance(arg, BufferLoad) and arg.buffer is buffer)
+        for arg in call.args
+    )

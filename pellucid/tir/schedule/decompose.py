@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from pellucid.arith.analyzer import Analyzer
 from pellucid.arith.region import conjuncts
-from pellucid.ir.arithmetic import const, logical_and
+from pellucid.ir.arithmetic import const, logical_and, sub
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import IterVar, Range, Var
+from pellucid.ir.scalar import IntImm, IterVar, Range, Var
 from pellucid.ir.visitor import substitute, uses_var
 from pellucid.tir.block import Block, BlockRealize
+from pellucid.tir.schedule.bindings import bind_loops
 from pellucid.tir.schedule.core import ScheduleCore
 from pellucid.tir.schedule.edit import replace
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import BlockRV, BlockToken, LoopRV
-from pellucid.tir.schedule.scope import require_no_repetition, require_reduction
+from pellucid.tir.schedule.scope import (
+    loop_ranges,
+    require_begin,
+    require_no_repetition,
+    require_reduction,
+)
 from pellucid.tir.schedule.tree import Spot
 from pellucid.tir.stmt import For, Stmt, seq
 from pellucid.tir.stmt_functor import renew_defs
@@ -44,8 +51,9 @@ class DecomposePrimitives(ScheduleCore):
 
         Conditions: `loop` is around the block within its scope; the block is a reduction block; no
         loop above `loop` moves a reduction variable; those from `loop` inwards do not repeat the
-        reduction; a condition of the block that the init has to keep does not mix loops that move
-        reduction variables with others.
+        reduction, and begin it at the beginning of its domain, which no condition leaves out; a
+        condition of the block that the init has to keep does not mix loops that move reduction
+        variables with others.
         """
         spot = self.block(block)
         top = self.loop(loop)
@@ -60,6 +68,8 @@ class DecomposePrimitives(ScheduleCore):
         require_reduction(spot)
         _require_above_reductions(spot, top)
         require_no_repetition(spot, spot.loops_from(top))
+        require_begin(spot, self.analyzer(name))
+        _require_no_skipped_init(spot, top, self.analyzer(name))
         init, token = _init_nest(spot, top)
         update = _update(spot)
         body = replace(top.loop, {spot.block: update})
@@ -88,6 +98,43 @@ def _require_above_reductions(spot: Spot, top: Spot) -> None:
             )
 
 
+def _require_no_skipped_init(spot: Spot, top: Spot, analyzer: Analyzer) -> None:
+    """Refuse conditions that may leave out the first instances of a reduction, which run its init.
+
+    Reductions over nothing, as symbolic sizes may have, are not meant: a reduction has an instance.
+    """
+    kept = {each.loop_var for each in _loops_of_init(spot, top)}
+    least: dict[Var, PrimExpr] = {
+        each.loop.loop_var: each.loop.min
+        for each in spot.loops_from(top)
+        if each.loop.loop_var not in kept
+    }
+    known = bind_loops(analyzer, loop_ranges(each.loop for each in spot.loops()))
+    for variable in spot.block.iter_vars:
+        extent = None if variable.dom is None else variable.dom.extent
+        if extent is not None and not isinstance(extent, IntImm):
+            known.mark_global_non_neg_value(sub(extent, 1))
+    for each in conjuncts(spot.realize.predicate):
+        concerned = uses_var(each, least.__contains__) and not uses_var(each, kept.__contains__)
+        if concerned and not known.can_prove(substitute(each, least)):
+            raise Refused(
+                f"a condition of the block {spot.name!r} may leave out the instances that run its "
+                "init",
+                spot,
+                found=repr(each),
+            )
+
+
+def _loops_of_init(spot: Spot, top: Spot) -> list[For]:
+    """The loops from `top` inwards that move data-parallel variables."""
+    values = _moved(spot, IterVar.DataPar)
+    return [
+        each.loop
+        for each in spot.loops_from(top)
+        if any(uses_var(value, {each.loop.loop_var}.__contains__) for value in values)
+    ]
+
+
 def _update(spot: Spot) -> Block:
     """The block without its init; it reads what it writes."""
     old = spot.block
@@ -106,11 +153,7 @@ def _init_nest(spot: Spot, top: Spot) -> tuple[Stmt, BlockToken]:
         if variable.iter_type == IterVar.DataPar
     ]
     variables = {v.var: v.var.fresh() for v, _ in spatial}
-    loops = [
-        each.loop
-        for each in spot.loops_from(top)
-        if any(uses_var(value, {each.loop.loop_var}.__contains__) for _, value in spatial)
-    ]
+    loops = _loops_of_init(spot, top)
     copies: dict[Var, PrimExpr] = {
         each.loop_var: each.loop_var.copy_with_suffix("_init") for each in loops
     }

@@ -10,13 +10,13 @@ from pellucid.arith.int_set import covers, eval_set
 from pellucid.arith.iter_map import IterMapLevel, detect_iter_map, inverse_affine_iter_map
 from pellucid.ir.arithmetic import cast_to, eq, ge, logical_and, lt
 from pellucid.ir.node import Node
-from pellucid.ir.op import Op
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import Call, Let, Range, Var
+from pellucid.ir.scalar import Let, Range, Var
 from pellucid.ir.structural import structural_equal
 from pellucid.ir.visitor import pre_order, substitute
 from pellucid.tir.block import Block, is_true
-from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion, MatchBufferRegion
+from pellucid.tir.buffer import Buffer, BufferLoad
+from pellucid.tir.schedule.copies import require_plain_access
 from pellucid.tir.schedule.core import ScheduleCore
 from pellucid.tir.schedule.cover import certain_region, outside_analyzer
 from pellucid.tir.schedule.edit import remove, replace
@@ -57,7 +57,7 @@ class InlinePrimitives(ScheduleCore):
         Conditions: the block has no init and writes one buffer, which lives inside the scope; it is
         complete and not the only block; the scope is a stage pipeline; its body is one store, whose
         indices are the iteration variables, each once, or a bijective affine map of them; the
-        buffer is used by loads and regions only, not through pointers or views.
+        buffer is used by loads and regions only, not through pointers, views or calls.
         """
         self.inline_block(block)
 
@@ -69,7 +69,7 @@ class InlinePrimitives(ScheduleCore):
         _require_inlinable(spot, self.stage_pipelines(name))
         store = _only_store(spot)
         buffer = store.buffer
-        _require_plain_uses(scope_of(spot), buffer)
+        require_plain_access(scope_of(spot).block.body, buffer, scope_of(spot))
         positions, table = _iterators_by_position(spot, store.indices, analyzer)
         value = substitute(store.value, table)
         rewriter = _LoadInliner(
@@ -185,27 +185,6 @@ def _only_store(spot: Spot) -> BufferStore:
     if spot.block.match_buffers or spot.block.alloc_buffers:
         raise Refused(f"the block {spot.name!r} has views or buffers of its own", spot)
     return body
-
-
-def _require_plain_uses(scope: Spot, buffer: Buffer) -> None:
-    """Refuse a buffer that is used through a pointer or a view."""
-    for each in pre_order(scope.block.body):
-        if isinstance(each, MatchBufferRegion) and each.source.buffer is buffer:
-            raise Refused(f"the buffer {buffer.name!r} has views", scope)
-        if isinstance(each, Var) and each is buffer.data:
-            raise Refused(f"the buffer {buffer.name!r} is used through its pointer", scope)
-        if isinstance(each, Call) and _takes_buffer(each, buffer):
-            raise Refused(f"the buffer {buffer.name!r} is handed to a call", scope)
-
-
-def _takes_buffer(call: Call, buffer: Buffer) -> bool:
-    address = isinstance(call.op, Op) and call.op.name == "tir.address_of"
-    return any(
-        arg is buffer
-        or (isinstance(arg, BufferRegion) and arg.buffer is buffer)
-        or (address and isinstance(arg, BufferLoad) and arg.buffer is buffer)
-        for arg in call.args
-    )
 
 
 def _iterators_by_position(
@@ -354,7 +333,7 @@ def _require_reversible(spot: Spot, pipelines: StagePipelines) -> tuple[Spot, Bu
             found=", ".join(each.name for each in others),
         )
     pipelines.require(scope)
-    _require_plain_uses(scope, buffer)
+    require_plain_access(scope.block.body, buffer, scope)
     loads = _loads_of(store, buffer)
     if not all(structural_equal(each.indices, loads[0].indices) for each in loads):
         raise Refused(

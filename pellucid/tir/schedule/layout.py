@@ -11,13 +11,14 @@ from pellucid.arith.iter_map_terms import IterSumExpr
 from pellucid.ir.arithmetic import const
 from pellucid.ir.node import Map
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import Call, FloatImm, IntImm, Range, Var, as_expr
+from pellucid.ir.scalar import FloatImm, IntImm, Range, Var, as_expr
 from pellucid.ir.visitor import pre_order
 from pellucid.support.errors import TypeMismatchError
 from pellucid.tir.block import Block
-from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion, MatchBufferRegion, decl_buffer
+from pellucid.tir.buffer import Buffer, BufferLoad, decl_buffer
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.index_map import IndexMap
+from pellucid.tir.schedule.copies import require_plain_access
 from pellucid.tir.schedule.core import ScheduleCore
 from pellucid.tir.schedule.layout_padding import computed_with_padding, filled_afterwards
 from pellucid.tir.schedule.primitive import primitive
@@ -69,7 +70,7 @@ class LayoutPrimitives(ScheduleCore):
             >>> sch.transform_layout("B", ("write", 0), lambda i, j: (j // 4, i, j % 4))
 
         Conditions: the buffer is a parameter or allocated by a block, compact, and not used through
-        its pointer, views or regions handed to calls; symbolic sizes stay dimensions of parameters;
+        its pointer, views or calls; symbolic sizes stay dimensions of parameters;
         the map is injective: digits of the indices that cover each (`assume_injective_transform`
         takes it on trust, and leaves positions without an element undefined if there is no
         `pad_value`); a function of padding values loads nothing from memory.
@@ -142,12 +143,13 @@ class LayoutPrimitives(ScheduleCore):
             self.note(pad_value=value if found is None else found)
         if found is None:
             indices = [Var(f"i{k}", "int32") for k in range(rank)]
+            problem = Refused(f"the padding value is no {target.dtype}", found=repr(value))
+            if not isinstance(value, int | float | PrimExpr):
+                raise problem
             try:
                 found = IndexMap(indices, [const(value, str(target.dtype))])
             except TypeMismatchError as error:
-                raise Refused(
-                    f"the padding value is no {target.dtype}", found=repr(value)
-                ) from error
+                raise problem from error
         result: PrimExpr = as_expr(found.final_indices[0])
         if result.dtype != target.dtype:
             result = result.astype(str(target.dtype))
@@ -162,8 +164,8 @@ class LayoutPrimitives(ScheduleCore):
             >>> sch = Schedule(chain)
             >>> sch.set_axis_separator("B", ("write", 0), [1])
 
-        Conditions: the buffer is a parameter or allocated by a block, not used through its pointer
-        or views; the separators rise, and lie between 0 and the number of dimensions.
+        Conditions: the buffer is a parameter or allocated by a block, not used through its pointer,
+        views or calls; the separators rise, and lie between 0 and the number of dimensions.
         """
         spot = self.block(block)
         name = self.name_of(block)
@@ -189,46 +191,37 @@ class LayoutPrimitives(ScheduleCore):
 def _require_relayable(func: PrimFunc, buffer: Buffer, spot: Spot) -> None:
     """Refuse buffers whose layout something outside of plain accesses relies on."""
     parameter = any(each is buffer for each in func.buffer_map.values())
-    allocated = any(
-        isinstance(each, Block) and buffer in each.alloc_buffers for each in pre_order(func.body)
-    )
-    if not parameter and not allocated:
+    owners = [
+        each
+        for each in pre_order(func.body)
+        if isinstance(each, Block) and buffer in each.alloc_buffers
+    ]
+    if not parameter and not owners:
         raise Refused(
             f"the buffer {buffer.name!r} is neither a parameter nor allocated by a block", spot
         )
     if buffer.strides:
         raise Refused(f"the buffer {buffer.name!r} has strides", spot)
-    finder = [each for each in pre_order(func.body) if isinstance(each, MatchBufferRegion)]
-    if any(each.source.buffer is buffer for each in finder):
-        raise Refused(f"the buffer {buffer.name!r} has views", spot)
-    for each in pre_order(func.body):
-        if isinstance(each, Call) and any(
-            arg is buffer or (isinstance(arg, BufferRegion) and arg.buffer is buffer)
-            for arg in each.args
-        ):
-            raise Refused(f"the buffer {buffer.name!r} is handed to a call", spot)
-        if isinstance(each, Call | BufferStore) and _uses_pointer(each, buffer):
-            raise Refused(f"the buffer {buffer.name!r} is used through its pointer", spot)
+    if parameter:
+        require_plain_access(func.body, buffer, spot)
+    for owner in owners:
+        kept = [each for each in owner.alloc_buffers if each is not buffer]
+        require_plain_access(owner.replace(alloc_buffers=kept), buffer, spot)
 
 
 def _require_sizes(before: PrimFunc, after: PrimFunc, spot: Spot) -> None:
     """Refuse where a size could not be read off a parameter any more."""
     old, new = (
-        {e for buffer in func.buffer_map.values() for e in buffer.shape if isinstance(e, Var)}
+        [e for buffer in func.buffer_map.values() for e in buffer.shape if isinstance(e, Var)]
         for func in (before, after)
     )
-    lost = [each for each in old - new if each not in after.params]
+    lost = [each for each in old if each not in new and each not in after.params]
     if lost:
         raise Refused(
             f"the size {lost[0].name!r} would be no dimension of a parameter any more",
             spot,
             expected="a layout that keeps the dimension in some parameter",
         )
-
-
-def _uses_pointer(node: Any, buffer: Buffer) -> bool:
-    parts = node.args if isinstance(node, Call) else (node.value, *node.indices)
-    return any(each is buffer.data for each in parts)
 
 
 def _padding_of(

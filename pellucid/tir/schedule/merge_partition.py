@@ -20,7 +20,7 @@ from pellucid.tir.schedule.independence import moves_with, require_finished, req
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import LoopRV
-from pellucid.tir.schedule.scope import reads, writes
+from pellucid.tir.schedule.scope import writes
 from pellucid.tir.schedule.split_fuse import require_directly_inside, require_plain
 from pellucid.tir.schedule.tree import Spot, Tree
 from pellucid.tir.stmt import For, SeqStmt, Stmt, seq
@@ -298,14 +298,13 @@ def _require_overwriting_in_order(place: Spot, blocks: Sequence[Spot], analyzer:
     loops = [place, *place.loops()]
     for position, each in enumerate(blocks):
         for other in blocks[:position]:
-            shared = set(writes(other)) & (set(writes(each)) | set(reads(each)))
-            twice = shared & set(writes(each))
+            twice = [buffer for buffer in writes(other) if buffer in writes(each)]
             if twice and not all(
                 moves_with(spot, loop, analyzer) for spot in (each, other) for loop in loops
             ):
                 raise Refused(
                     f"the blocks {other.name!r} and {each.name!r} write the same elements of "
-                    f"{next(iter(twice)).name!r} in several iterations",
+                    f"{twice[0].name!r} in several iterations",
                     other,
                     each,
                 )

@@ -65,7 +65,7 @@ class ReadAtPrimitives(ScheduleCore):
 
         Conditions: the scope exists; the block is below the loop and reads such a buffer; no block
         below the loop writes it; what is read has been written, has the same extent in all
-        iterations and stays inside the buffer; no use through pointers or views.
+        iterations and stays inside the buffer; no use through pointers, views or calls.
         """
         return self._at(loop, block, read_buffer_index, storage_scope, writing=False)
 
@@ -83,8 +83,8 @@ class ReadAtPrimitives(ScheduleCore):
 
         Conditions: the scope exists; the block is below the loop and is the only one below it that
         touches such a buffer, apart from those that read what it wrote in the same iteration; what
-        it writes is known exactly, with the same extent in all iterations; no use through pointers
-        or views.
+        it writes is known exactly, with the same extent in all iterations; no use through pointers,
+        views or calls.
         """
         return self._at(loop, block, write_buffer_index, storage_scope, writing=True)
 

@@ -59,10 +59,10 @@ class ReindexPrimitives(ScheduleCore):
             >>> copy = sch.reindex("C", ("read", 0))
 
         Conditions: all accesses of the block to the buffer are at equal indices, and none is
-        through a pointer or a view; a buffer that is read is written by no block of the scope after
-        it began to be copied, and what is read has been written; one that is written is written by
-        this block alone, in each instance, at indices that are a bijective map of data-parallel
-        variables, and is not read before.
+        through a pointer, view or call; a buffer that is read is written by no block of the scope
+        after it began to be copied, and what is read has been written; one that is written is
+        written by this block alone, in each instance, at indices that are a bijective map of
+        data-parallel variables, and is not read before.
         """
         spot = self.block(block)
         target, writes = chosen_buffer(spot, buffer)
@@ -219,9 +219,12 @@ def as_index_map(mapping: Layout, rank: int, dtype: str) -> IndexMap:
             )
         return mapping
     try:
-        return IndexMap.from_func(mapping, rank, index_dtype=dtype)
+        found, separators = IndexMap.from_func_with_separators(mapping, rank, index_dtype=dtype)
     except TypeMismatchError as error:
         raise index_map_refused(error) from None
+    if separators:
+        raise Refused("the index map has axis separators", cure="only transform_layout takes them")
+    return found
 
 
 def index_map_refused(error: TypeMismatchError) -> Refused:
@@ -343,8 +346,10 @@ def _is_unit(variable: IterVar) -> bool:
 
 def _require_not_overwritten(spot: Spot, target: Buffer) -> None:
     """Refuse a buffer that the block, or one after it was copied, writes."""
+    if target in written_by(spot):
+        raise Refused(f"the block {spot.name!r} reads what it writes", spot)
     blocks = scope_of(spot).blocks()
-    for each in writers_of(target, blocks[blocks.index(spot) :]):
+    for each in writers_of(target, blocks[blocks.index(spot) + 1 :]):
         raise Refused(f"the block {each.name!r} writes {target.name!r} later", each)
 
 

@@ -21,7 +21,13 @@ from pellucid.tir.schedule.reducers import Reduction, find_reduction
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.regions import buffers_around, with_regions
 from pellucid.tir.schedule.rv import BlockRV, BlockToken, LoopRV
-from pellucid.tir.schedule.scope import loop_ranges, only_block, require_reduction, scope_of
+from pellucid.tir.schedule.scope import (
+    loop_ranges,
+    only_block,
+    require_begin,
+    require_reduction,
+    scope_of,
+)
 from pellucid.tir.schedule.tree import Spot
 from pellucid.tir.stmt import BufferStore, For, ForKind, LetStmt, Stmt, seq
 from pellucid.tir.stmt_functor import renew_defs
@@ -51,17 +57,18 @@ class RFactorPrimitives(ScheduleCore):
             >>> partial = sch.rfactor(inner, factor_axis=-1)
 
         Conditions: one block is below the loop, a reduction block that combines in a known way
-        (see `reducers`); the scope is a stage pipeline; the loop is serial, and moves reduction
-        variables only; no loop moves both kinds; the block is the first thing in its outermost
-        loop; from the first loop that moves reductions inwards there is nothing else; the block
-        runs for the least values of its other reduction variables in every iteration of `loop`;
-        the axis exists.
+        (see `reducers`) and starts at the beginning of its domain; the scope is a stage pipeline;
+        the loop is serial, and moves reduction variables only; no loop moves both kinds; the block
+        is the first thing in its outermost loop; from the first loop that moves reductions inwards
+        there is nothing else; the block runs for the least values of its other reduction variables
+        in every iteration of `loop`; the axis exists.
         """
         rf_loop = self.loop(loop)
         name = self.name_of(loop)
         spot = only_block(rf_loop)
         analyzer = self.analyzer(name)
         require_reduction(spot)
+        require_begin(spot, analyzer)
         self.stage_pipelines(name).require(scope_of(spot))
         nest = _Nest.of(spot, rf_loop)
         nest.require_shape(analyzer)

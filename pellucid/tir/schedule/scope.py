@@ -13,7 +13,7 @@ from pellucid.arith.iter_map import IterMapLevel, detect_iter_map
 from pellucid.arith.iter_map_terms import is_const
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, IterVar, Range, Var
-from pellucid.ir.visitor import pre_order, uses_var
+from pellucid.ir.visitor import pre_order, substitute, uses_var
 from pellucid.tir.block import Block, BlockRealize, is_true
 from pellucid.tir.buffer import Buffer
 from pellucid.tir.schedule.refusal import Refused
@@ -234,6 +234,41 @@ def require_no_repetition(spot: Spot, loops: Iterable[Spot]) -> None:
             expected=f"at most {instances} iterations",
             found=f"{iterations}",
         )
+
+
+def require_begin(spot: Spot, analyzer: Analyzer) -> None:
+    """Refuse a block with an init that its loops never run: they leave out the beginning of a
+    reduction.
+
+    Reduction variables that share loops with data-parallel ones are not looked at.
+    """
+    if spot.block.init is None:
+        return
+    pairs = list(zip(spot.block.iter_vars, spot.realize.iter_values, strict=True))
+    loops = [each.loop for each in spot.loops()]
+    parallel = [value for v, value in pairs if v.iter_type == IterVar.DataPar]
+    shared = {
+        each.loop_var
+        for each in loops
+        if any(uses_var(value, {each.loop_var}.__contains__) for value in parallel)
+    }
+    for variable, value in pairs:
+        domain = variable.dom
+        if variable.iter_type != IterVar.CommReduce or domain is None:
+            continue
+        if uses_var(value, shared.__contains__):
+            continue
+        least = value
+        for each in reversed(loops):
+            least = substitute(least, {each.loop_var: each.min})
+        if not analyzer.can_prove_equal(least, domain.min):
+            raise Refused(
+                f"the loops around the block {spot.name!r} leave out the beginning of its "
+                "reduction",
+                spot,
+                expected=f"{variable.var.name} from {domain.min!r}",
+                found=repr(analyzer.simplify(least)),
+            )
 
 
 def _product(extents: Sequence[PrimExpr]) -> int | None:

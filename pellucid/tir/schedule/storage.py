@@ -38,7 +38,7 @@ class StoragePrimitives(ScheduleCore):
             >>> sch.set_scope("B", 0, "local")
 
         Conditions: the scope exists; a block allocates the buffer; it is not used through its
-        pointer or views.
+        pointer, views or calls.
         """
         require_scope(storage_scope)
         _, buffer, owner = self._written(block, buffer_index)
@@ -69,7 +69,7 @@ class StoragePrimitives(ScheduleCore):
             >>> sch.unsafe_set_dtype("B", 0, "float64")
 
         Conditions: the dtype exists; a block allocates the buffer; it is not used through its
-        pointer or views.
+        pointer, views or calls.
         """
         try:
             kind = DataType(dtype)
