@@ -1,6 +1,4 @@
-"""Conditions that few programs meet: several writers, calls that take buffers, reductions that do
-not begin, traces of other programs.
-"""
+"""Conditions that few programs meet: several writers, calls that take buffers, parts of buffers."""
 
 from __future__ import annotations
 
@@ -9,12 +7,9 @@ from typing import Any
 import pytest
 
 from pellucid import tir
-from pellucid.ir.scalar import Range
 from pellucid.script import tir as T
-from pellucid.support.errors import ArtifactError, ScheduleError, UnsupportedError
-from pellucid.tir.schedule import Schedule, Trace
 from tests.schedule.harness import check, refused
-from tests.schedule.programs import conv, elementwise, loops, running_sum, two_stages
+from tests.schedule.programs import conv, elementwise, loops, two_stages
 
 
 @T.prim_func
@@ -92,6 +87,63 @@ def increment(A: T.Buffer((8,)), B: T.Buffer((8,))) -> None:
 )
 def test_buffers_that_others_write(program: Any, step: Any, sentence: str) -> None:
     refused(program, lambda sch: lambda: step(sch), sentence)
+
+
+def test_parts_that_make_a_whole_together() -> None:
+    @T.prim_func
+    def thirds(A: T.Buffer((9,)), D: T.Buffer((9,))) -> None:
+        B = T.alloc_buffer((9,))
+        C = T.alloc_buffer((9,))
+        for i in range(3):
+            with T.block("last"):
+                vi = T.axis.spatial(3, i)
+                B[vi + 6] = A[vi]
+        for i in range(3):
+            with T.block("first"):
+                vi = T.axis.spatial(3, i)
+                B[vi] = A[vi + 1]
+        for i in range(3):
+            with T.block("middle"):
+                vi = T.axis.spatial(3, i)
+                B[vi + 3] = A[vi + 2]
+        for i in range(9):
+            with T.block("C"):
+                vi = T.axis.spatial(9, i)
+                C[vi] = B[vi] + 1.0
+        for i in range(9):
+            with T.block("D"):
+                vi = T.axis.spatial(9, i)
+                D[vi] = C[vi] * 2.0
+
+    check(thirds, lambda sch: sch.compute_inline("C"))
+
+    @T.prim_func
+    def with_a_gap(A: T.Buffer((9,)), D: T.Buffer((9,))) -> None:
+        B = T.alloc_buffer((9,))
+        C = T.alloc_buffer((9,))
+        for i in range(3):
+            with T.block("first"):
+                vi = T.axis.spatial(3, i)
+                B[vi] = A[vi]
+        for i in range(5):
+            with T.block("last"):
+                vi = T.axis.spatial(5, i)
+                B[vi + 4] = A[vi]
+        for i in range(9):
+            with T.block("C"):
+                vi = T.axis.spatial(9, i)
+                C[vi] = B[vi] + 1.0
+        for i in range(9):
+            with T.block("D"):
+                vi = T.axis.spatial(9, i)
+                D[vi] = C[vi] * 2.0
+
+    refused(
+        with_a_gap,
+        lambda sch: lambda: sch.compute_inline("C"),
+        "`compute_inline` cannot be applied: the scope of 'root' is no stage pipeline: the block "
+        "'C' may read parts of 'B' that its producers did not write.",
+    )
 
 
 def test_copies_for_readers_inside_and_after_a_nest() -> None:
@@ -315,177 +367,6 @@ def test_maps_and_padding_of_the_wrong_kind() -> None:
         )
 
 
-@T.prim_func
-def begins_late(A: T.Buffer((6, 4)), B: T.Buffer((6,))) -> None:
-    for i, k in T.grid(6, 3):
-        with T.block("B"):
-            vi = T.axis.spatial(6, i)
-            vk = T.axis.reduce(4, k + 1)
-            with T.init():
-                B[vi] = 0.0
-            B[vi] = B[vi] + A[vi, vk]
-
-
-@pytest.mark.parametrize(
-    ("name", "step"),
-    [
-        ("decompose_reduction", lambda sch, i, k: sch.decompose_reduction("B", i)),
-        ("rfactor", lambda sch, i, k: sch.rfactor(k)),
-        ("cache_write", lambda sch, i, k: sch.cache_write("B", "B", "local")),
-    ],
-)
-def test_reductions_without_their_beginning(name: str, step: Any) -> None:
-    def steps(sch: Any) -> Any:
-        i, k = loops(sch)
-        return lambda: step(sch, i, k)
-
-    refused(
-        begins_late,
-        steps,
-        f"`{name}` cannot be applied: the loops around the block 'B' leave out the beginning of "
-        "its reduction.",
-        expected="vk from 0",
-        found="1",
-    )
-
-
-@pytest.mark.parametrize("place", [0, 1])
-def test_conditions_that_skip_an_init(place: int) -> None:
-    @T.prim_func
-    def some(A: T.Buffer((6, 4)), B: T.Buffer((6,)), m: T.int32) -> None:
-        for i, k in T.grid(6, 4):
-            with T.block("B"):
-                vi, vk = T.axis.remap("SR", [i, k])
-                T.where(k < m)
-                with T.init():
-                    B[vi] = 0.0
-                B[vi] = B[vi] + A[vi, vk]
-
-    def steps(sch: Any) -> Any:
-        loop = loops(sch)[place]
-        return lambda: sch.decompose_reduction("B", loop)
-
-    refused(
-        some,
-        steps,
-        "`decompose_reduction` cannot be applied: a condition of the block 'B' may leave out the "
-        "instances that run its init.",
-        found="k < m",
-    )
-
-    @T.prim_func
-    def single(A: T.Buffer((6, 1)), B: T.Buffer((6,))) -> None:
-        for i, k in T.grid(6, 1):
-            with T.block("B"):
-                vi, vk = T.axis.remap("SR", [i, k])
-                T.where(i + k < 5)
-                with T.init():
-                    B[vi] = 0.0
-                B[vi] = B[vi] + A[vi, vk]
-
-    refused(
-        single,
-        steps,
-        "`decompose_reduction` cannot be applied: a condition of the block 'B' "
-        + (
-            "may leave out the instances that run its init."
-            if place
-            else "mixes loops of the init with reductions."
-        ),
-        found="i + k < 5",
-    )
-
-
-def test_reductions_of_symbolic_size_decompose() -> None:
-    @T.prim_func
-    def inner_sum(a: T.handle, b: T.handle) -> None:
-        n = T.int32()
-        A = T.match_buffer(a, (4, n))
-        B = T.match_buffer(b, (4,))
-        for i, k in T.grid(4, n - 2):
-            with T.block("B"):
-                vi = T.axis.spatial(4, i)
-                vk = T.axis.reduce(n - 2, k)
-                with T.init():
-                    B[vi] = 0.0
-                B[vi] = B[vi] + A[vi, vk + 2]
-
-    def steps(sch: Any) -> None:
-        i, k = loops(sch)
-        sch.split(k, [None, 4])
-        sch.decompose_reduction("B", i)
-
-    check(inner_sum, steps, sizes={"n": 9})
-
-
-def test_sums_of_overlapping_parts() -> None:
-    @T.prim_func
-    def overlapping(a: T.handle, c: T.handle) -> None:
-        n = T.int32()
-        A = T.match_buffer(a, (n, 4))
-        C = T.match_buffer(c, (n,))
-        B = T.alloc_buffer((n, 4))
-        for i, j, k in T.grid(n - 1, 2, 4):
-            with T.block("B"):
-                vi = T.axis.spatial(n, i + j)
-                vk = T.axis.spatial(4, k)
-                B[vi, vk] = A[vi, vk]
-        for i, k in T.grid(n, 4):
-            with T.block("C"):
-                vi, vk = T.axis.remap("SR", [i, k])
-                with T.init():
-                    C[vi] = 0.0
-                C[vi] = C[vi] + B[vi, vk]
-
-    for depth in (0, 1):
-        refused(
-            overlapping,
-            lambda sch, depth=depth: (lambda top: lambda: sch.reverse_compute_at("C", top))(
-                loops(sch, "B")[depth]
-            ),
-            "`reverse_compute_at` cannot be applied: the reduction block 'C' would run some "
-            "instances more than once.",
-        )
-
-
-def test_windows_of_no_fixed_size() -> None:
-    @T.prim_func
-    def squares(A: T.Buffer((18,)), C: T.Buffer((5,))) -> None:
-        B = T.alloc_buffer((18,))
-        for i in range(18):
-            with T.block("B"):
-                vi = T.axis.spatial(18, i)
-                B[vi] = A[vi]
-        for i in range(5):
-            with T.block("C"):
-                vi = T.axis.spatial(5, i)
-                C[vi] = B[vi * vi] + B[vi * vi + 1]
-
-    @T.prim_func
-    def begins_at_two(A: T.Buffer((18,)), C: T.Buffer((16,))) -> None:
-        B = T.alloc_buffer((18,))
-        for i in range(18):
-            with T.block("B"):
-                vi = T.axis.spatial(18, i)
-                B[vi] = A[vi]
-        for i in range(2, 16):
-            with T.block("C"):
-                vi = T.axis.spatial(16, i)
-                C[vi] = B[vi] + B[vi + 1]
-
-    def steps(sch: Any) -> Any:
-        sch.compute_at("B", loops(sch, "C")[0])
-        return lambda: sch.rolling_buffer("B", 0)
-
-    for program in (squares, begins_at_two):
-        refused(
-            program,
-            steps,
-            "`rolling_buffer` cannot be applied: the part of 'B' that one iteration of 'i' needs "
-            "has no fixed size or step.",
-        )
-
-
 def test_blocks_of_several_stores() -> None:
     @T.prim_func
     def pairs(A: T.Buffer((8,)), C: T.Buffer((4,))) -> None:
@@ -505,62 +386,6 @@ def test_blocks_of_several_stores() -> None:
         lambda sch: lambda: sch.reverse_compute_inline("C"),
         "`reverse_compute_inline` cannot be applied: the body of the block 'B' is not one store.",
     )
-
-
-def test_contractions_of_another_form() -> None:
-    @T.prim_func
-    def branch(A: T.Buffer((4, 4)), C: T.Buffer((4,))) -> None:
-        for i, k in T.grid(4, 4):
-            with T.block("C"):
-                vi, vk = T.axis.remap("SR", [i, k])
-                with T.init():
-                    C[vi] = 0.0
-                if vk > 1:
-                    C[vi] = C[vi] + A[vi, vk]
-
-    @T.prim_func
-    def largest(A: T.Buffer((4, 4)), C: T.Buffer((4,))) -> None:
-        for i, k in T.grid(4, 4):
-            with T.block("C"):
-                vi, vk = T.axis.remap("SR", [i, k])
-                with T.init():
-                    C[vi] = 0.0
-                C[vi] = T.max(C[vi], A[vi, vk])
-
-    @T.prim_func
-    def last(A: T.Buffer((4, 4)), C: T.Buffer((4,))) -> None:
-        for i, k in T.grid(4, 4):
-            with T.block("C"):
-                vi, vk = T.axis.remap("SR", [i, k])
-                with T.init():
-                    C[vi] = 0.0
-                C[vi] = A[vi, vk] + A[vi, vk]
-
-    @T.prim_func
-    def differences(A: T.Buffer((4, 4)), C: T.Buffer((4,))) -> None:
-        for i, k in T.grid(4, 4):
-            with T.block("C"):
-                vi, vk = T.axis.remap("SR", [i, k])
-                with T.init():
-                    C[vi] = 0.0
-                C[vi] = C[vi] + (A[vi, vk] - 1.0)
-
-    @T.prim_func
-    def powers(A: T.Buffer((4, 4)), C: T.Buffer((4,))) -> None:
-        for i, k in T.grid(4, 4):
-            with T.block("C"):
-                vi, vk = T.axis.remap("SR", [i, k])
-                with T.init():
-                    C[vi] = 0.0
-                C[vi] = C[vi] + A[vi, vk] * C[vi]
-
-    for program in (branch, largest, last, differences, powers):
-        refused(
-            program,
-            lambda sch: lambda: sch.pad_einsum("C", [3, 3]),
-            "`pad_einsum` cannot be applied: the block 'C' does not add products of elements to a "
-            "sum that begins with 0.",
-        )
 
 
 def test_padding_at_the_loop_of_another_block() -> None:
@@ -603,70 +428,6 @@ def test_blocks_of_one_name() -> None:
         "`get_block` cannot be applied: the function 'main' has 2 blocks 'fill'.",
         cure="reach the one that is meant through get_child_blocks or get_consumers",
     )
-
-
-def test_traces_of_other_programs() -> None:
-    @T.prim_func
-    def line(A: T.Buffer((8,)), B: T.Buffer((8,))) -> None:
-        for i in range(8):
-            with T.block("B"):
-                vi = T.axis.spatial(8, i)
-                B[vi] = A[vi]
-
-    sch = Schedule(elementwise)
-    sch.unroll(loops(sch)[1])
-    other = Schedule(line)
-    with pytest.raises(ScheduleError) as caught:
-        sch.trace.apply_to_schedule(other)
-    assert caught.value.message == "Replaying 'get_loops' gives another number of results."
-    assert (caught.value.expected, caught.value.found) == ("2", "1")
-
-    inst = sch.trace.insts[0]
-    with pytest.raises(ScheduleError) as caught:
-        other.trace.with_decision(inst, 1)
-    assert caught.value.message == "The instruction does not belong to this trace."
-
-
-def test_traces_of_values_that_have_no_text() -> None:
-    sch = Schedule(elementwise)
-    sch.annotate("B", "range", Range(0, 4))
-    for save in (lambda: str(sch.trace), lambda: sch.trace.as_json()):
-        with pytest.raises(UnsupportedError) as caught:
-            save()
-        assert caught.value.message == "A trace cannot hold a Range."
-        assert caught.value.found == "T.Range(min=0, extent=4)"
-
-
-@pytest.mark.parametrize(
-    ("argument", "sentence", "found"),
-    [
-        ({"number": 4}, "This is no argument of a schedule's trace.", "{'number': 4}"),
-        (
-            {"map": "i + 1", "dtype": "int32", "inverse": None},
-            "An index map is a lambda that gives a list.",
-            "i + 1",
-        ),
-        (
-            {"map": "lambda i: i", "dtype": "int32", "inverse": None},
-            "An index map is a lambda that gives a list.",
-            "lambda i: i",
-        ),
-        ({"expr": "1 +", "dtype": "int32"}, "An expression in a trace cannot be read.", "1 +"),
-    ],
-)
-def test_saved_traces_with_other_arguments(
-    argument: dict[str, Any], sentence: str, found: str
-) -> None:
-    sch = Schedule(running_sum)
-    sch.annotate("B", "note", 1)
-    data = sch.trace.as_json()
-    arguments = data["instructions"][-1]["arguments"]
-    assert arguments[-1][0] == "ann_val"
-    arguments[-1][1] = argument
-    with pytest.raises(ArtifactError) as caught:
-        Trace.from_json(data)
-    assert caught.value.message == sentence
-    assert caught.value.found == found
 
 
 def overwriting() -> Any:

@@ -82,11 +82,23 @@ def rooted(A: T.Buffer((8,)), B: T.Buffer((8,))) -> None:
                 B[vi] = T.call_extern("float32", "root", A[vi])
 
 
+@T.prim_func
+def chosen(A: T.Buffer((8,)), B: T.Buffer((8,))) -> None:
+    with T.block("root"):
+        T.reads(A[0:8])
+        T.writes(B[0:8])
+        for i in range(8):
+            with T.block("B"):
+                vi = T.axis.spatial(8, i)
+                if vi < 5:
+                    B[vi] = A[vi]
+
+
 NAMES = {
     each.attrs["global_symbol"]: f"test.more_{each.attrs['global_symbol']}"
-    for each in (scaled, summed, smoothed, counted, paired, rooted)
+    for each in (scaled, summed, smoothed, counted, paired, rooted, chosen)
 }
-for each in (scaled, summed, smoothed, counted, paired, rooted):
+for each in (scaled, summed, smoothed, counted, paired, rooted, chosen):
     tir.TensorIntrin.register(NAMES[each.attrs["global_symbol"]], each, each, override=True)
 
 
@@ -335,6 +347,20 @@ def other_function(A: T.Buffer((8,)), B: T.Buffer((8,))) -> None:
                 B[vi] = T.call_extern("float32", "roof", A[vi])
 
 
+@T.prim_func
+def two_branches(A: T.Buffer((8,)), B: T.Buffer((8,))) -> None:
+    with T.block("own"):
+        T.reads(A[0:8])
+        T.writes(B[0:8])
+        for i in range(8):
+            with T.block("B"):
+                vi = T.axis.spatial(8, i)
+                if vi < 5:
+                    B[vi] = A[vi]
+                else:
+                    B[vi] = 0.0
+
+
 @pytest.mark.parametrize(
     ("program", "intrin", "found"),
     [
@@ -360,6 +386,7 @@ def other_function(A: T.Buffer((8,)), B: T.Buffer((8,))) -> None:
         (three_stores, "paired", "B[vi] = A[vi]"),
         (two_arguments, "rooted", 'T.call_extern("float32", "root", A[vi], A[vi])'),
         (other_function, "rooted", '"roof"'),
+        (two_branches, "chosen", "if vi < 5:"),
     ],
     ids=lambda each: each if isinstance(each, str) else None,
 )
@@ -373,6 +400,35 @@ def test_programs_that_differ_from_the_description(program: Any, intrin: str, fo
     )
     assert error.found is not None
     assert error.found.splitlines()[0] == found
+
+
+@T.prim_func
+def rows_of_pairs(A: T.Buffer((3, 8)), B: T.Buffer((3, 8)), C: T.Buffer((8,))) -> None:
+    for row, i in T.grid(3, 8):
+        with T.block("B"):
+            vr, vi = T.axis.remap("SS", [row, i])
+            B[vr, vi] = A[vr, vi]
+            C[vi] = A[vr, vi]
+
+
+@T.prim_func
+def rows_of_choices(A: T.Buffer((3, 8)), B: T.Buffer((3, 8))) -> None:
+    for row, i in T.grid(3, 8):
+        with T.block("B"):
+            vr, vi = T.axis.remap("SS", [row, i])
+            if vi < 5:
+                B[vr, vi] = A[vr, vi]
+
+
+@pytest.mark.parametrize(
+    ("program", "intrin"), [(rows_of_pairs, "paired"), (rows_of_choices, "chosen")]
+)
+def test_descriptions_of_several_statements(program: Any, intrin: str) -> None:
+    def steps(sch: Any) -> None:
+        sch.tensorize(loops(sch)[1], NAMES[intrin])
+        assert len(sch.get(sch.get_block("B_o")).match_buffers) >= 2
+
+    check(program, steps)
 
 
 def test_descriptions_that_are_met() -> None:
