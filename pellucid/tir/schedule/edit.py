@@ -12,9 +12,9 @@ from typing import Any
 from pellucid.ir.arithmetic import logical_and
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import Var
-from pellucid.ir.visitor import Mutator, substitute
+from pellucid.ir.visitor import Mutator, pre_order, substitute
 from pellucid.tir.block import Block, BlockRealize, is_true
-from pellucid.tir.buffer import Buffer
+from pellucid.tir.buffer import Buffer, BufferLoad
 from pellucid.tir.functor import StmtExprMutator, flat_sequence
 from pellucid.tir.stmt import (
     Allocate,
@@ -231,8 +231,12 @@ def with_condition(body: Stmt, condition: PrimExpr) -> Stmt:
     def guard(realize: BlockRealize, loops: tuple[For, ...]) -> Stmt:
         del loops
         old = realize.predicate
-        new = condition if is_true(old) else logical_and(old, condition)
-        return realize.replace(predicate=new)
+        if is_true(old):
+            return realize.replace(predicate=condition)
+        # A condition that loads from memory must not be asked outside of what it was made for.
+        loads = any(isinstance(each, BufferLoad) for each in pre_order(old))
+        both = (condition, old) if loads else (old, condition)
+        return realize.replace(predicate=logical_and(*both))
 
     return map_realizes(body, guard, lambda stmt: IfThenElse(condition, stmt))
 

@@ -28,7 +28,14 @@ from pellucid.tir.schedule.cover import (
     outside_analyzer,
 )
 from pellucid.tir.schedule.refusal import Refused
-from pellucid.tir.schedule.scope import loop_ranges, moves_reduction, reads, scope_of, writes
+from pellucid.tir.schedule.scope import (
+    loop_ranges,
+    moves_reduction,
+    reads,
+    require_no_loads_outside,
+    scope_of,
+    writes,
+)
 from pellucid.tir.schedule.tree import Spot
 
 _KINDS = {
@@ -197,6 +204,7 @@ def require_same_iteration(place: Spot, blocks: Sequence[Spot], analyzer: Analyz
     """Refuse unless each of the blocks reads of the others only what the same iteration of `place`
     wrote, and overwrites only what was read there.
     """
+    require_no_loads_outside(place, blocks)
     for position, each in enumerate(blocks):
         for region in each.block.reads:
             producers = earlier_writers(each, region.buffer, blocks)

@@ -15,10 +15,10 @@ from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, IterVar, Range, Var
 from pellucid.ir.visitor import pre_order, substitute, uses_var
 from pellucid.tir.block import Block, BlockRealize, is_true
-from pellucid.tir.buffer import Buffer
+from pellucid.tir.buffer import Buffer, BufferLoad
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.tree import Spot, domain_of
-from pellucid.tir.stmt import BufferStore, For
+from pellucid.tir.stmt import BufferStore, For, Stmt
 
 _NOT_COMPLETE = {
     1: "not all of its iteration variables are data-parallel",
@@ -85,6 +85,41 @@ def _later(spot: Spot, blocks: Sequence[Spot]) -> list[Spot]:
 def writers_of(buffer: Buffer, blocks: Iterable[Spot]) -> list[Spot]:
     """The blocks that write a buffer."""
     return [each for each in blocks if buffer in writes(each)]
+
+
+def require_no_loads_outside(place: Spot, blocks: Sequence[Spot]) -> None:
+    """Refuse where loop bounds, bindings or conditions below a place load what its blocks write:
+    no block says that it reads that.
+    """
+    for buffer in _loaded_outside(place):
+        for each in writers_of(buffer, blocks):
+            raise Refused(
+                f"the block {each.name!r} writes {buffer.name!r}, which a loop bound, a binding or "
+                "a condition outside of the blocks loads",
+                each,
+                cure="load it inside of a block",
+            )
+
+
+def _loaded_outside(place: Spot) -> list[Buffer]:
+    found: list[PrimExpr] = []
+    pending: list[Stmt] = [place.loop.body if place.is_loop else place.block.body]
+
+    def note(child: object) -> None:
+        if isinstance(child, Stmt):
+            pending.append(child)
+        elif isinstance(child, PrimExpr) and not isinstance(child, Var | IntImm):
+            found.append(child)
+
+    while pending:
+        current = pending.pop()
+        if isinstance(current, BlockRealize):
+            for each in (current.predicate, *current.iter_values):
+                note(each)
+        else:
+            current.walk(note, note)
+    loads = [each for expr in found for each in pre_order(expr) if isinstance(each, BufferLoad)]
+    return list(dict.fromkeys(each.buffer for each in loads))
 
 
 def is_dominant(spot: Spot, among: Iterable[Spot]) -> bool:

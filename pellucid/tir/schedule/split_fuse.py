@@ -10,7 +10,9 @@ from pellucid.arith.analyzer import Analyzer
 from pellucid.ir.arithmetic import add, cast_to, const, floordiv, floormod, lt, mul
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, Var
-from pellucid.ir.visitor import uses_var
+from pellucid.ir.visitor import pre_order, uses_var
+from pellucid.tir.block import BlockRealize
+from pellucid.tir.buffer import BufferLoad
 from pellucid.tir.op_integer import ceildiv
 from pellucid.tir.schedule.bindings import bind_loops, substitute_loops
 from pellucid.tir.schedule.core import ScheduleCore
@@ -19,7 +21,7 @@ from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import LoopRV
 from pellucid.tir.schedule.scope import loop_ranges
-from pellucid.tir.schedule.tree import Spot
+from pellucid.tir.schedule.tree import Spot, inner_statements
 from pellucid.tir.stmt import For, ForKind, Stmt
 
 
@@ -52,7 +54,8 @@ class SplitFusePrimitives(ScheduleCore):
             >>> outer, inner = sch.split(i, [None, 4])
 
         Conditions: the loop has neither annotations nor a thread binding and starts at 0; at most
-        one factor is open; factors are positive; their product covers the loop. A parallel loop
+        one factor is open; factors are positive; their product covers the loop; where it is more,
+        no bound of a loop below loads from memory at an index that the loop moves. A parallel loop
         gives a parallel outermost loop, a vectorized one a vectorized innermost loop, an unrolled
         one unrolled loops.
         """
@@ -78,6 +81,7 @@ class SplitFusePrimitives(ScheduleCore):
             keep_unit=preserve_unit_iters,
         )
         if not disable_predication and not known.can_prove_less(index, old.extent):
+            _require_no_loads_in_bounds(spot)
             body = with_condition(body, lt(index, old.extent))
         for each in reversed(loops):
             body = each.replace(body=body)
@@ -213,6 +217,28 @@ def _fused(parts: Sequence[For]) -> tuple[Var, dict[Var, PrimExpr], PrimExpr]:
         values[loop.loop_var] = cast_to(loop.loop_var.dtype, floordiv(digit, lower))
         lower = reach
     return fused, values, extent
+
+
+def _require_no_loads_in_bounds(spot: Spot) -> None:
+    """Refuse to go beyond the end of a loop at whose iterations bounds below load from memory."""
+    pending: list[Stmt] = [spot.loop.body]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, BlockRealize):
+            continue
+        pending.extend(inner_statements(current))
+        for bound in (current.min, current.extent) if isinstance(current, For) else ():
+            for each in pre_order(bound):
+                if isinstance(each, BufferLoad) and uses_var(
+                    each, {spot.loop.loop_var}.__contains__
+                ):
+                    raise Refused(
+                        f"the bounds of a loop below {spot.name!r} load from memory, also in "
+                        "iterations that the condition leaves out",
+                        spot,
+                        found=repr(bound),
+                        cure="choose factors that divide the extent",
+                    )
 
 
 def require_plain(spot: Spot) -> None:

@@ -14,7 +14,7 @@ from pellucid.tir.block import Block
 from pellucid.tir.buffer import Buffer, BufferRegion
 from pellucid.tir.schedule.cover import common_place, is_covered, loops_below, outside_analyzer
 from pellucid.tir.schedule.refusal import Refused
-from pellucid.tir.schedule.scope import reads, writes
+from pellucid.tir.schedule.scope import reads, require_no_loads_outside, writes
 from pellucid.tir.schedule.tree import Spot, inner_statements
 from pellucid.tir.stmt import For, SeqStmt, Stmt
 
@@ -35,10 +35,12 @@ class StagePipelines:
         """Refuse unless the blocks of a scope only hand results forward.
 
         That is: every block reads only what was completely produced before it, no block overwrites
-        what an earlier one read, and there is nothing but blocks, loops and sequences.
+        what an earlier one read, there is nothing but blocks, loops and sequences, and what the
+        blocks write is loaded by blocks alone.
         """
         _require_plain_statements(scope.block)
         blocks = scope.blocks()
+        require_no_loads_outside(scope, blocks)
         # For each buffer, the blocks so far that write it, and the first that only reads it.
         writers: dict[Buffer, list[Spot]] = {}
         readers: dict[Buffer, Spot] = {}
