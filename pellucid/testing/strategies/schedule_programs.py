@@ -700,3 +700,86 @@ def views(A: T.Buffer((8, 8)), C: T.Buffer((8, 8))) -> None:
         with T.block("C"):
             vi, vj = T.axis.remap("SS", [i, j])
             C[vi, vj] = B[vj, vi] + 1.0
+
+
+@T.prim_func
+def search(keys: T.Buffer((8,), "int32"), idx: T.Buffer((6,), "int32"), P: T.Buffer((6,), "int32")):
+    for i in range(6):
+        with T.block("P"):
+            vi = T.axis.spatial(6, i)
+            T.reads(keys[0:8], idx[vi])
+            T.writes(P[vi])
+            P[vi] = 0
+            while P[vi] < 8 and keys[P[vi]] < idx[vi]:
+                P[vi] = P[vi] + 1
+
+
+@T.prim_func
+def masked(M: T.Buffer((4, 6), "bool"), A: T.Buffer((4, 6), "float16"), C: T.Buffer((4,))) -> None:
+    B = T.alloc_buffer((4, 6))
+    for i, j in T.grid(4, 6):
+        with T.block("B"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            B[vi, vj] = T.Select(M[vi, vj], T.Cast("float32", A[vi, vj]), T.float32(-100))
+    for i, j in T.grid(4, 6):
+        with T.block("C"):
+            vi, vj = T.axis.remap("SR", [i, j])
+            with T.init():
+                C[vi] = T.float32(-100)
+            C[vi] = T.max(C[vi], B[vi, vj])
+
+
+@T.prim_func
+def later_start(A: T.Buffer((8, 6)), C: T.Buffer((8, 6))) -> None:
+    B = T.alloc_buffer((8, 6))
+    for i in T.serial(2, 8):
+        for j in range(6):
+            with T.block("B"):
+                vi = T.axis.spatial((2, 8), i)
+                vj = T.axis.spatial(6, j)
+                B[vi, vj] = A[vi - 2, vj] + 1.0
+    for i, j in T.grid(6, 6):
+        with T.block("C"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            C[vi + 1, vj] = B[vi + 2, vj] * 2.0
+
+
+@T.prim_func
+def strided(a: T.handle, c: T.handle) -> None:
+    A = T.match_buffer(a, (4, 6), strides=[T.int32(6), T.int32(1)])
+    C = T.match_buffer(c, (6, 4))
+    B = T.alloc_buffer((4, 6), strides=[T.int32(8), T.int32(1)])
+    for i, j in T.grid(4, 6):
+        with T.block("B"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            B[vi, vj] = T.abs(A[vi, vj])
+    for i, j in T.grid(6, 4):
+        with T.block("C"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            C[vi, vj] = B[vj, vi] - A[vj, vi]
+
+
+@T.prim_func
+def inside(A: T.Buffer((4, 8)), D: T.Buffer((4, 8))) -> None:
+    for i in range(4):
+        with T.block("row"):
+            vi = T.axis.spatial(4, i)
+            T.reads(A[vi, 0:8])
+            T.writes(D[vi, 0:8])
+            S = T.alloc_buffer((1,))
+            E = T.alloc_buffer((8,))
+            for j in range(8):
+                with T.block("E"):
+                    vj = T.axis.spatial(8, j)
+                    E[vj] = A[vi, vj] * 2.0
+            for k in range(8):
+                with T.block("S"):
+                    v0 = T.axis.spatial(1, 0)
+                    vk = T.axis.reduce(8, k)
+                    with T.init():
+                        S[v0] = 0.0
+                    S[v0] = S[v0] + E[vk]
+            for j in range(8):
+                with T.block("D"):
+                    vj = T.axis.spatial(8, j)
+                    D[vi, vj] = E[vj] - S[0]
