@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.runtime import arrays, artifact, dtypes
+from pellucid.runtime import abi, arrays, artifact, dtypes
 from pellucid.runtime.device import Device
 from pellucid.runtime.kernel import (
     Kernel,
@@ -83,14 +83,18 @@ class Executable:
         return Program(self.kernels, self.graphs, self.constants, self.object_code)
 
     def __getitem__(self, name: str) -> Any:
-        """The function `name`, to be called with tensors, NumPy arrays, torch tensors, numbers."""
+        """The function `name`, to be called with tensors, NumPy arrays, torch tensors, numbers.
+
+        A loop function that has another name in the module than its global symbol has both.
+        """
         if self._program is None:
             with self._lock:
                 if self._program is None:
                     self._program = self.program()
-        if name not in self:
+        own = self._own_name(name)
+        if own is None:
             raise self._unknown(name)
-        return self._program.function(name)
+        return self._program.function(own)
 
     @property
     def mod(self) -> Executable:
@@ -113,7 +117,14 @@ class Executable:
 
     def __contains__(self, name: object) -> bool:
         """Whether there is a function `name`."""
-        return name in self.kernels or name in self.graphs
+        return isinstance(name, str) and self._own_name(name) is not None
+
+    def _own_name(self, name: str) -> str | None:
+        """The name in the module of what is called `name` there, or by its global symbol."""
+        if name in self.kernels or name in self.graphs:
+            return name
+        entry = f"{abi.ENTRY_PREFIX}{name}"
+        return next((each.name for each in self.kernels.values() if each.symbol == entry), None)
 
     def function_names(self) -> list[str]:
         """The names of all functions, sorted."""

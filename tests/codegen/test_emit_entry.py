@@ -8,9 +8,16 @@ import pytest
 from pellucid.codegen.llvm.kernel_signature import kernel_signature
 from pellucid.driver.build import build
 from pellucid.ir import scalar as ir
+from pellucid.ir.module import IRModule
 from pellucid.runtime.signature import ScalarSpec, TensorSpec
 from pellucid.script import tir as T
-from pellucid.support.errors import ArgumentError, RunError, UnsupportedError, WellFormedError
+from pellucid.support.errors import (
+    ArgumentError,
+    RegistryError,
+    RunError,
+    UnsupportedError,
+    WellFormedError,
+)
 from pellucid.tir.buffer import decl_buffer
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.stmt import BufferStore, For
@@ -221,3 +228,16 @@ def test_a_value_is_returned_without_being_declared():
         T.ret(n * n + 1)
 
     assert build(f)(7) == 50
+
+
+def test_a_function_has_its_name_in_the_module_and_its_global_symbol():
+    doubled = scale.with_attr("global_symbol", "scaled")
+    library = build(IRModule({"main": doubled}))
+    for name in ("main", "scaled"):
+        args = call()
+        library[name](*args)
+        np.testing.assert_allclose(args[1], args[0].T * 0.5 + 2, rtol=1e-6)
+    assert library.function_names() == ["main"]
+    assert "scaled" in library
+    with pytest.raises(RegistryError, match="no function named 'scale'"):
+        library["scale"]
