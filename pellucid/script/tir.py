@@ -16,7 +16,9 @@ from typing import Any
 
 from pellucid.ir.dtype import SCALAR_DTYPES, DataType
 from pellucid.ir.scalar import Range as Range
+from pellucid.ir.scalar import SizeVar as SizeVar
 from pellucid.ir.scalar import StringImm as StringImm
+from pellucid.ir.scalar import Var as Var
 from pellucid.script.parser import entry, tir_expressions, tir_vocabulary
 from pellucid.script.parser.core import Dialect, register_dialect
 from pellucid.script.parser.macro import ScriptMacro, macro_from_function
@@ -99,7 +101,18 @@ globals().update(
 )
 
 _intrinsics = [name for name in vars(op) if not name.startswith("_") and name != "annotations"]
-_OTHERS = ["Buffer", "Ptr", "Range", "StringImm", "boolean", "handle", "macro", "prim_func"]
+_OTHERS = [
+    "Buffer",
+    "Ptr",
+    "Range",
+    "SizeVar",
+    "StringImm",
+    "Var",
+    "boolean",
+    "handle",
+    "macro",
+    "prim_func",
+]
 __all__ = sorted(  # pyright: ignore[reportUnsupportedDunderAll]
     {
         *_intrinsics,

@@ -303,3 +303,21 @@ def test_short_constants_are_written_as_lists() -> None:
     text = func.script()
     assert 'T.allocate_const([1, -2, 3], "int32", [3])' in text
     assert structural_equal(from_source(text), func)
+
+
+def test_variables_with_names_of_their_own() -> None:
+    func = function(
+        """
+rows = T.SizeVar("row_count", "int64")
+columns = T.Var("column_count", "int32")
+A = T.match_buffer(a, (rows, columns), "float32")
+A[0, 0] = 1
+""",
+        "a: T.handle",
+    )
+    rows, columns = func.buffer_map[func.params[0]].shape
+    assert isinstance(rows, SizeVar)
+    assert type(columns) is Var
+    assert (rows.name, str(rows.dtype)) == ("row_count", "int64")
+    assert (columns.name, str(columns.dtype)) == ("column_count", "int32")
+    assert structural_equal(from_source(func.script()), func)
