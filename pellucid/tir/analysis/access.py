@@ -5,7 +5,7 @@ variables and outer variables. The rules (`semantics.md` §2.5): accesses are un
 loops, whose variables are relaxed to their ranges; an inner block counts with its declared regions;
 what an init writes is written; a buffer that a block with an init writes is not listed among the
 reads; buffers that live inside the block are left out; a view stands for the region it is matched
-to.
+to; an index that is loaded from memory which the block itself changes may be any.
 """
 
 from __future__ import annotations
@@ -48,8 +48,10 @@ class _Accesses:
         """Note one access."""
         self.sets.setdefault(buffer, []).append(sets)
 
-    def regions(self, analyzer: Analyzer, left_out: set[Buffer]) -> list[BufferRegion]:
-        """One region a buffer."""
+    def regions(
+        self, analyzer: Analyzer, left_out: set[Buffer], changing: set[Buffer]
+    ) -> list[BufferRegion]:
+        """One region a buffer. What is loaded from `changing` buffers says nothing about where."""
         found: list[BufferRegion] = []
         for buffer, accesses in self.sets.items():
             if buffer in left_out:
@@ -57,6 +59,8 @@ class _Accesses:
             ranges: list[Range] = []
             for axis, extent in enumerate(buffer.shape):
                 united = _united([sets[axis] for sets in accesses], analyzer)
+                if any(each in changing for each in _memory(united)):
+                    united = IntSet.everything()
                 whole = Range(min=const(0, extent.dtype), extent=extent)
                 ranges.append(
                     united.to_range(analyzer, whole) if _moved(united) else _point(united)
@@ -73,15 +77,16 @@ def _united(sets: Sets, analyzer: Analyzer) -> IntSet:
             kept.append(each)
     if len(kept) == 1:
         return kept[0]
-    if any(_reads_memory(each) for each in kept):
+    if any(_memory(each) for each in kept):
         return IntSet.everything()
     return simplified(union(*kept), analyzer)
 
 
-def _reads_memory(values: IntSet) -> bool:
-    """Whether an end of the set was loaded from a buffer."""
+def _memory(values: IntSet) -> list[Buffer]:
+    """The buffers from which the ends of the set were loaded."""
     ends = [each for each in (values.min_value, values.max_value) if each is not None]
-    return any(isinstance(each, BufferLoad) for end in ends for each in pre_order(end))
+    nodes = [each for end in ends for each in pre_order(end)]
+    return [each.buffer for each in nodes if isinstance(each, BufferLoad)]
 
 
 def _same(a: IntSet, b: IntSet, analyzer: Analyzer) -> bool:
@@ -323,11 +328,12 @@ def detect_access(
     analyzer = Analyzer()
     detector = AccessDetector(buffer_var_map or {}, analyzer)
     detector.visit_block_(block)
-    writes = detector.writes.regions(analyzer, detector.inner)
+    changing = detector.inner | set(detector.writes.sets)
+    writes = detector.writes.regions(analyzer, detector.inner, changing)
     left_out = set(detector.inner)
     if block.init is not None:
         left_out |= {each.buffer for each in writes}
-    reads = detector.reads.regions(analyzer, left_out)
+    reads = detector.reads.regions(analyzer, left_out, changing)
     opaque = [each for each in detector.opaque if each not in detector.inner]
     return reads, writes, opaque
 

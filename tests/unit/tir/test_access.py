@@ -192,6 +192,33 @@ def main(A: T.Buffer((8,), "float32"), I: T.Buffer((8,), "int32"), C: T.Buffer((
     assert all(structural_equal(each.region[0].extent, IntImm("int32", 8)) for each in many.reads)
 
 
+@pytest.mark.parametrize("place", ["inside", "outside"])
+def test_an_index_from_memory_that_changes_may_be_any(place: str) -> None:
+    lines = {
+        "outside": "    N = T.alloc_buffer((1,), 'int32')\n",
+        "inside": "            N = T.alloc_buffer((1,), 'int32')\n",
+    }
+    func = parse(
+        f"""
+@T.prim_func
+def main(A: T.Buffer((4, 8), "float32"), C: T.Buffer((4,), "float32")):
+{lines["outside"] if place == "outside" else ""}\
+    for i in range(4):
+        with T.block("last"):
+            vi = T.axis.spatial(4, i)
+{lines["inside"] if place == "inside" else ""}\
+            N[0] = 0
+            while A[vi, N[0]] < 1.0:
+                N[0] = N[0] + 1
+            C[vi] = A[vi, N[0]]
+"""
+    )
+    reads, writes = regions(block_named(func, "last"))
+    assert reads.startswith("A[vi, 0:8]")
+    assert writes.endswith("C[vi]")
+    assert ("N" in reads) == (place == "outside")
+
+
 def test_empty_is_not_missing() -> None:
     func = parse(
         """
