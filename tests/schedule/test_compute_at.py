@@ -176,6 +176,45 @@ def test_compute_at_with_several_consumers_in_one_loop() -> None:
     check(normalise, steps)
 
 
+@pytest.mark.parametrize(
+    ("scope", "axis", "rows"),
+    [
+        ("shared", "threadIdx.x", 32),
+        ("shared.dyn", "vthread.y", 32),
+        ("warp", "threadIdx.x", 32),
+        ("warp", "threadIdx.y", 8),
+        ("shared", "blockIdx.x", 8),
+        ("local", "threadIdx.x", 8),
+        ("global", "threadIdx.x", 8),
+    ],
+)
+def test_memory_that_threads_share_is_filled_for_all_of_them(
+    scope: str, axis: str, rows: int
+) -> None:
+    @T.prim_func
+    def before(A: T.Buffer((64, 16)), B: T.Buffer((64, 16))) -> None:
+        for i, j in T.grid(64, 16):
+            with T.block("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = A[vi, vj] + 1.0
+
+    def steps(sch: Any) -> None:
+        i, j = loops(sch, "B")
+        tile, thread, inside = sch.split(i, [2, 4, 8])
+        part, _ = sch.split(j, [None, 4])
+        sch.reorder(tile, thread, part, inside)
+        sch.bind(thread, axis)
+        copy = sch.cache_read("B", 0, scope)
+        sch.compute_at(copy, part)
+        row, column = sch.get_loops(copy)[-2:]
+        assert (sch.get(row).extent.value, sch.get(column).extent.value) == (rows, 4)
+        if axis == "threadIdx.x":
+            sch.bind(sch.split(sch.fuse(row, column), [None, 4])[1], axis)
+            sch.cache_write("B", 0, "local")
+
+    check(before, steps)
+
+
 def test_positions() -> None:
     @T.prim_func
     def before(A: T.Buffer((8,)), X: T.Buffer((8,)), C: T.Buffer((8,))) -> None:

@@ -17,6 +17,7 @@ from pellucid.tir.schedule.cover import (
     outside_analyzer,
     possible_region,
     require_all_instances,
+    threads_that_share,
 )
 from pellucid.tir.schedule.edit import insert, remove, replace, statements
 from pellucid.tir.schedule.inline import InlinePrimitives
@@ -62,7 +63,8 @@ class ComputeAtPrimitives(InlinePrimitives):
         for the loop `i` of C. The block gets new loops `ax0`, `ax1` …, one for each iteration
         variable that takes more than one value (for all with `preserve_unit_loops`). `index` is the
         position in the body of the loop: -1 the last that is possible, just before the first
-        consumer, -2 the first one.
+        consumer, -2 the first one. A block that writes shared memory computes what all threads of
+        the loops at and around this one need together.
 
             >>> sch = Schedule(chain)
             >>> i, j = sch.get_loops("C")
@@ -242,12 +244,15 @@ def _require_finished(producer: Spot, top: Spot) -> None:
 def _union(
     region: BufferRegion, blocks: Sequence[Spot], top: Spot, analyzer: Analyzer, *, reads: bool
 ) -> list[IntSet]:
-    """What some blocks touch of a buffer in one iteration of a loop."""
+    """What some blocks touch of a buffer in one iteration of a loop; what they read of memory that
+    threads share, in those of all these threads.
+    """
+    threads = threads_that_share(region.buffer, top) if reads else []
     found: list[list[IntSet]] = []
     for each in blocks:
         regions = each.block.reads if reads else each.block.writes
         found += [
-            possible_region(each, other, top, analyzer, exact=False)
+            possible_region(each, other, top, analyzer, exact=False, beside=threads)
             for other in regions
             if other.buffer is region.buffer
         ]

@@ -19,7 +19,7 @@ from pellucid.arith.region import (
 )
 from pellucid.ir.arithmetic import add, const, logical_and, mul, sub
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import Range, Var
+from pellucid.ir.scalar import IterVar, Range, Var
 from pellucid.ir.visitor import substitute, uses_var
 from pellucid.tir.buffer import Buffer, BufferRegion
 from pellucid.tir.schedule.bindings import bind_loops
@@ -61,15 +61,38 @@ def conditions_on(predicate: PrimExpr, used: Iterable[Var]) -> PrimExpr:
     return found
 
 
+def threads_that_share(buffer: Buffer, at: Spot) -> list[For]:
+    """The loops at and above a place that are threads which see the same memory of a buffer: all
+    axes of threadIdx and vthread see shared memory, threadIdx.x that of a warp.
+    """
+    scope = buffer.scope()
+    loops = [each.loop for each in (at, *at.above()) if each.is_loop]
+    return [each for each in loops if _shares(scope, each.thread_binding)]
+
+
+def _shares(scope: str, thread: IterVar | None) -> bool:
+    if thread is None:
+        return False
+    if scope == "warp":
+        return thread.thread_tag == "threadIdx.x"
+    return scope.split(".")[0] == "shared" and not thread.thread_tag.startswith("blockIdx.")
+
+
 def possible_region(
-    spot: Spot, region: BufferRegion, at: Spot, analyzer: Analyzer, *, exact: bool = True
+    spot: Spot,
+    region: BufferRegion,
+    at: Spot,
+    analyzer: Analyzer,
+    *,
+    exact: bool = True,
+    beside: Iterable[For] = (),
 ) -> Sets:
-    """What a block may touch in one iteration of `at`.
+    """What a block may touch in one iteration of `at`, or in all of some loops `beside` it.
 
     `exact` uses the block's predicate and the buffer's shape to cut off what is not touched;
     without it the sets are larger and have simple ends.
     """
-    ranges = loop_ranges(loops_below(spot, at))
+    ranges = loop_ranges([*beside, *loops_below(spot, at)])
     touched = bound_region(spot, region)
     if not exact:
         return estimate_region_upper_bound(touched, ranges, None, analyzer)
