@@ -11,6 +11,7 @@ from pellucid.script import tir as T
 from pellucid.support.errors import ScheduleError
 from pellucid.tir.schedule import Schedule
 from tests.schedule.harness import bare, check, trace_laws
+from tests.schedule.programs import matmul
 
 
 @T.prim_func(private=True)
@@ -83,6 +84,19 @@ def test_pad_einsum_of_a_symbolic_extent() -> None:
         assert str(sch.get(sch.get_loops("C")[1]).extent) == "(n + 3) // 4 * 4"
 
     check(project, steps, sizes={"n": 5})
+
+
+def test_pad_einsum_of_a_batch_of_one() -> None:
+    def steps(sch: Any) -> None:
+        for operand in (("read", 0), ("read", 1)):
+            sch.transform_layout(sch.reindex("C", operand), ("write", 0), lambda a, b: (0, a, b))
+        sch.transform_layout(sch.reindex("C", ("write", 0)), ("read", 0), lambda a, b: (0, a, b))
+        sch.transform_block_layout("C", lambda i, j, k: (0, i, j, k))
+        sch.pad_einsum("C", [1, 4, 5, 7])
+        shapes = {b.name: b.shape for b in sch.get(sch.get_block("root")).alloc_buffers}
+        assert [int(e) for e in shapes["C_reindex_pad"]] == [1, 8, 10]
+
+    check(matmul, steps)
 
 
 def test_rolling_buffer_of_a_reduction() -> None:

@@ -60,8 +60,8 @@ class PadEinsumPrimitives(ScheduleCore):
 
         Conditions: there is a positive number for each variable; the block is a reduction block
         that is all that is in its loops, which are its variables, with extents from 0; it adds
-        products of elements to a sum that begins with 0; every index is one of the variables;
-        every extended reduction variable indexes an operand, every other one the result.
+        products of elements to a sum that begins with 0; every index is one of the variables, or a
+        number; every extended reduction variable indexes an operand, every other one the result.
         """
         spot = self.block(block)
         name = self.name_of(block)
@@ -145,9 +145,9 @@ def _contraction(spot: Spot) -> _Contraction:
         raise problem
     iters = {v.var for v in block.iter_vars}
     for each in (own, *operands):
-        if not all(isinstance(i, Var) and i in iters for i in each.indices) or len(
-            set(each.indices)
-        ) != len(each.indices):
+        moving = [i for i in each.indices if not isinstance(i, IntImm)]
+        known = all(isinstance(i, Var) and i in iters for i in moving)
+        if not known or len(set(moving)) != len(moving):
             raise Refused(
                 f"the indices of {each.buffer.name!r} are not variables of the block, each once",
                 spot,
@@ -216,8 +216,7 @@ def _padded(load: BufferLoad, sizes: dict[Var, PrimExpr]) -> Buffer | None:
     """The padded buffer of an element; None where it has the right size."""
     shape: list[PrimExpr] = []
     for index, extent in zip(load.indices, load.buffer.shape, strict=True):
-        assert isinstance(index, Var)
-        shape.append(cast_to(extent.dtype, sizes[index]))
+        shape.append(cast_to(extent.dtype, sizes[index]) if isinstance(index, Var) else extent)
     same = all(structural_equal(a, b) for a, b in zip(shape, load.buffer.shape, strict=True))
     if same:
         return None
