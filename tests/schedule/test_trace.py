@@ -10,6 +10,7 @@ import pytest
 from pellucid.ir.module import IRModule
 from pellucid.ir.scalar import FloatImm, IntImm
 from pellucid.ir.structural import assert_structural_equal, structural_equal
+from pellucid.script import tir as T
 from pellucid.support.errors import ArtifactError, ScheduleError
 from pellucid.tir.schedule import Schedule, Trace
 from tests.schedule.harness import check, refused
@@ -132,6 +133,36 @@ def test_locations(decision: int) -> None:
         sch.compute_at(block, sch.sample_compute_location(block, decision=decision))
 
     check(two_stages, steps)
+
+
+@pytest.mark.parametrize(
+    ("decision", "stands_for"), [(0, 0), (1, 1), (2, 1), (3, 3), (4, 4), (5, 4), (6, 4)]
+)
+def test_locations_in_tiles(decision: int, stands_for: int) -> None:
+    @T.prim_func
+    def before(A: T.Buffer((8, 6)), C: T.Buffer((8,))) -> None:
+        B = T.alloc_buffer((8, 6))
+        for i, j in T.grid(8, 6):
+            with T.block("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = A[vi, vj] * 2.0
+        for i, k in T.grid(8, 6):
+            with T.block("C"):
+                vi, vk = T.axis.remap("SR", [i, k])
+                with T.init():
+                    C[vi] = 0.0
+                C[vi] = C[vi] + B[vi, vk]
+
+    def steps(sch: Any) -> None:
+        i, k = loops(sch, "C")
+        i0, i1, i2, i3 = sch.split(i, [2, 2, 1, 2])
+        k0, k1, k2 = sch.split(k, [3, 2, 1])
+        sch.reorder(i0, i1, i2, k0, k1, i3, k2)
+        place = sch.sample_compute_location("B", decision=decision)
+        assert sch.trace.get_decision(sch.trace.insts[-1]) == stands_for
+        sch.compute_at("B", place, preserve_unit_loops=True)
+
+    check(before, steps)
 
 
 def test_sampling_refuses() -> None:

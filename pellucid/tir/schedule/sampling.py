@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pellucid.arith.iter_map_terms import is_const
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, IterVar, Var
 from pellucid.ir.visitor import uses_var
@@ -165,28 +166,33 @@ class SamplingPrimitives(ScheduleCore):
 
         The decision is the position among the loops around all consumers; -1 stands for staying
         where it is, -2 for inlining. `compute_at` and `reverse_compute_at` understand both. A block
-        without consumers stays.
+        without consumers stays. Loops of one iteration are no choice, nor are reductions that no
+        data-parallel loop follows, nor data-parallel loops below a reduction. A decision that is no
+        choice stands for the next one further out.
 
             >>> sch = Schedule(chain)
             >>> sch.compute_at("B", sch.sample_compute_location("B"))
 
-        Conditions: a given decision is -2, -1 or the position of a loop.
+        Conditions: a given decision is -2, -1 or the position of a loop; -2 needs a consumer.
         """
         spot = self.block(block)
         name = self.name_of(block)
-        places = _places(spot)
-        choices = [-2, -1, *range(len(places))] if consumers_of(spot) else [-1]
-        if decision is not None and decision not in choices:
+        loops = _shared_loops(spot)
+        choices = [-2, -1, *_places(loops)] if consumers_of(spot) else [-1]
+        if decision is not None and not choices[0] <= decision < max(len(loops), 1):
             raise Refused(
                 f"there is no location {decision}",
                 spot,
                 expected=", ".join(str(each) for each in choices),
             )
-        chosen = self._random.choice(choices) if decision is None else decision
+        if decision is None:
+            chosen = self._random.choice(choices)
+        else:
+            chosen = max(each for each in choices if each <= decision)
         self.note(decision=chosen)
         if chosen < 0:
             return self.new_mark(INLINE if chosen == -2 else ROOT)
-        return self.new_loop(name, places[chosen].loop.loop_var)
+        return self.new_loop(name, loops[chosen].loop.loop_var)
 
 
 def _require_counts(n: int, limit: int) -> None:
@@ -223,30 +229,39 @@ def _divisors(number: int) -> list[int]:
     return [each for each in range(1, number + 1) if number % each == 0]
 
 
-def _places(spot: Spot) -> list[Spot]:
-    """The loops around all consumers at which the block could be computed."""
+def _shared_loops(spot: Spot) -> list[Spot]:
+    """The loops around all consumers that are not around the block."""
     consumers = consumers_of(spot)
     if not consumers:
         return []
-    shared = [
+    return [
         each
         for each in consumers[0].loops()
         if all(other.is_below(each) for other in consumers) and not spot.is_below(each)
     ]
-    found: list[Spot] = []
-    for each in shared:
+
+
+def _places(loops: Sequence[Spot]) -> list[int]:
+    """The positions of the loops at which a block is worth computing."""
+    reduces = [_moves_reduction(each) for each in loops]
+    found: list[int] = []
+    for position, each in enumerate(loops):
         if each.loop.kind in (ForKind.VECTORIZED, ForKind.THREAD_BINDING):
             break
-        if _moves_reduction(each, consumers):
+        if is_const(each.loop.extent, 1):
+            continue
+        below_reduction = any(reduces[k] for k in found)
+        if all(reduces[position:]) or (below_reduction and not reduces[position]):
             break
-        found.append(each)
+        found.append(position)
     return found
 
 
-def _moves_reduction(loop: Spot, blocks: Sequence[Spot]) -> bool:
+def _moves_reduction(loop: Spot) -> bool:
+    """Whether the loop moves a variable of a block below it that is not data-parallel."""
     moved: set[Var] = {loop.loop.loop_var}
     return any(
-        v.iter_type == IterVar.CommReduce and uses_var(value, moved.__contains__)
-        for each in blocks
+        v.iter_type != IterVar.DataPar and uses_var(value, moved.__contains__)
+        for each in loop.blocks()
         for v, value in zip(each.block.iter_vars, each.realize.iter_values, strict=True)
     )
