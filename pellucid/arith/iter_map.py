@@ -28,7 +28,8 @@ from pellucid.arith.iter_map_terms import (
 )
 from pellucid.ir.arithmetic import add, const, ge, logical_or, lt, sub
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import IntImm, Range, Var
+from pellucid.ir.scalar import FloorDiv, IntImm, Mul, Range, Var
+from pellucid.ir.visitor import pre_order, substitute
 
 _TRUE = const(True)
 
@@ -123,11 +124,31 @@ def with_iterators(
     for var, values in input_iters.items():
         if not isinstance(values.extent, IntImm):
             known.mark_global_non_neg_value(sub(values.extent, 1))
+            _mark_sizes(values.extent, known)
         elif values.extent.value == 1 and not trivial:
             continue
         if var not in context.values and var not in context.ranges:
             known.bind(var, values)
     return known
+
+
+def _mark_sizes(extent: PrimExpr, known: Analyzer) -> None:
+    """Tell what follows from an extent that is not zero: factors that are not negative are not zero
+    either, what is divided is not less than its divisor, and no size is zero that would make it so.
+    """
+    pending = [extent]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, Mul):
+            pending += [each.a, each.b]
+        elif not isinstance(each, IntImm) and known.can_prove_greater_equal(each, 0):
+            known.mark_global_non_neg_value(sub(each, 1))
+            if isinstance(each, FloorDiv) and known.can_prove_greater_equal(each.b, 1):
+                known.mark_global_non_neg_value(sub(each.a, each.b))
+    for size in dict.fromkeys(node for node in pre_order(extent) if isinstance(node, Var)):
+        without = substitute(extent, {size: const(0, size.dtype)})
+        if known.can_prove_greater_equal(size, 0) and is_const(Analyzer().simplify(without), 0):
+            known.mark_global_non_neg_value(sub(size, 1))
 
 
 def _padding_predicate(rewriter: Rewriter) -> PrimExpr:
@@ -268,6 +289,28 @@ def iter_map_simplify(
         new = known.simplify(to_expr(total, old.dtype))
         found.append(old if known.context.key(new) == known.context.key(old) else new)
     return found
+
+
+def as_digits(
+    indices: Sequence[PrimExpr],
+    input_iters: Mapping[Var, Range],
+    predicate: PrimExpr = _TRUE,
+    *,
+    simplify_trivial_iterators: bool = True,
+    analyzer: Analyzer | None = None,
+) -> list[PrimExpr] | None:
+    """The indices written as sums of digits, not simplified further; None where they are none.
+
+    `(i * 16 + j) % 10` stays like this, where a simpler `(i * 6 + j) % 10` no longer tells that it
+    is a digit of one space.
+    """
+    _, result = _rewritten(
+        indices, input_iters, predicate, simplify_trivial_iterators, False, analyzer
+    )
+    if result.errors:
+        return None
+    pairs = zip(indices, result.indices, strict=True)
+    return [to_expr(total, old.dtype) for old, total in pairs]
 
 
 def inverse_affine_iter_map(
