@@ -182,6 +182,99 @@ def test_fuse_of_four_writes_digits_in_the_normal_form() -> None:
     check(before, lambda s: s.fuse(*loops(s)), expected)
 
 
+def _contraction(rows: int, columns: int) -> Any:
+    @T.prim_func
+    def main(
+        A: T.Buffer((rows, 8)), B: T.Buffer((rows, columns, 8)), C: T.Buffer((rows, columns))
+    ) -> None:
+        for i, j, k in T.grid(rows, columns, 8):
+            with T.block("C"):
+                vi, vj, vk = T.axis.remap("SSR", [i, j, k])
+                with T.init():
+                    C[vi, vj] = 0.0
+                C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vi, vj, vk]
+
+    return main
+
+
+@T.prim_func
+def symbolic_contraction(a: T.handle, b: T.handle, c: T.handle) -> None:
+    n = T.int32()
+    A = T.match_buffer(a, (4, 8))
+    B = T.match_buffer(b, (4, n, 8))
+    C = T.match_buffer(c, (4, n))
+    for i, j, k in T.grid(4, n, 8):
+        with T.block("C"):
+            vi, vj, vk = T.axis.remap("SSR", [i, j, k])
+            with T.init():
+                C[vi, vj] = 0.0
+            C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vi, vj, vk]
+
+
+def _lanes(sch: Any, fused: Any, k: Any) -> None:
+    outer, tile, lane = sch.split(fused, [None, 2, 4])
+    sch.reorder(outer, tile, k, lane)
+    sch.parallel(outer)
+    init = sch.decompose_reduction("C", k)
+    sch.vectorize(lane)
+    sch.vectorize(sch.get_loops(init)[-1])
+
+
+def _parts(sch: Any, fused: Any, k: Any) -> None:
+    outer, _ = sch.split(fused, [None, 4])
+    part = sch.rfactor(sch.split(k, [None, 4])[1], 0)
+    sch.parallel(sch.get_loops(part)[0])
+    sch.parallel(outer)
+
+
+@pytest.mark.parametrize("steps", [_lanes, _parts])
+@pytest.mark.parametrize("shape", [(10, 10), (4, 14), (7, 9), (5, 3), None])
+def test_fused_loops_of_a_reduction_are_split_anywhere(
+    shape: tuple[int, int] | None, steps: Any
+) -> None:
+    def fused(sch: Any) -> None:
+        i, j, k = loops(sch, "C")
+        steps(sch, sch.fuse(i, j), k)
+
+    if shape is None:
+        check(symbolic_contraction, fused, sizes={"n": 6})
+    else:
+        check(_contraction(*shape), fused)
+
+
+@pytest.mark.parametrize("limit", [56, 50])
+def test_elements_are_handed_over_in_like_loops_under_like_conditions(limit: int) -> None:
+    @T.prim_func
+    def before(A: T.Buffer((4, 14)), C: T.Buffer((4, 14))) -> None:
+        B = T.alloc_buffer((4, 14))
+        for o in range(7):
+            for q in range(8):
+                with T.block("B"):
+                    vi = T.axis.spatial(4, (o * 8 + q) // 14)
+                    vj = T.axis.spatial(14, (o * 8 + q) % 14)
+                    T.where(o * 8 + q < limit)
+                    B[vi, vj] = A[vi, vj] * 2.0
+            for q in range(8):
+                with T.block("C"):
+                    vi = T.axis.spatial(4, (o * 8 + q) // 14)
+                    vj = T.axis.spatial(14, (o * 8 + q) % 14)
+                    C[vi, vj] = B[vi, vj] + 1.0
+
+    def parallel(sch: Any) -> Any:
+        (o, _) = loops(sch)
+        return lambda: sch.parallel(o)
+
+    if limit == 56:
+        check(before, lambda sch: parallel(sch)())
+        return
+    refused(
+        before,
+        parallel,
+        "`parallel` cannot be applied: the block 'C' uses elements of 'B' that other iterations of "
+        "the loop 'o' write.",
+    )
+
+
 def test_fuse_of_symbolic_loops() -> None:
     sch = check(symbolic, lambda s: s.fuse(*loops(s)), sizes={"n": 5})
     text = sch.mod["main"].script()

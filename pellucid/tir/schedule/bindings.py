@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pellucid.arith.analyzer import Analyzer
-from pellucid.arith.iter_map import iter_map_simplify
+from pellucid.arith.iter_map import as_digits, iter_map_simplify
+from pellucid.ir.arithmetic import logical_and
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import IntImm, Range, Var
-from pellucid.ir.visitor import uses_var
+from pellucid.ir.scalar import FloorMod, IntImm, Range, Var
+from pellucid.ir.visitor import pre_order, uses_var
 from pellucid.tir.block import BlockRealize, is_true
 from pellucid.tir.schedule.edit import map_realizes, substitute_bindings
 from pellucid.tir.schedule.scope import loop_ranges
@@ -38,11 +39,12 @@ def substitute_loops(
     analyzer: Analyzer,
     *,
     keep_unit: bool = True,
+    condition: PrimExpr | None = None,
 ) -> Stmt:
     """A body with loop variables replaced by expressions of other loops, its bindings simplified.
 
     `outer` are the loops around the body. `keep_unit`: variables of loops of one iteration stay in
-    bindings.
+    bindings. `condition` is one that the caller will put on the blocks.
     """
     changed: set[Any] = set()
     used = set(mapping)
@@ -58,16 +60,24 @@ def substitute_loops(
     def simplify(realize: BlockRealize, loops: tuple[For, ...]) -> Stmt:
         if realize.block.token not in changed:
             return realize
-        return simplified_realize(realize, [*outer, *loops], analyzer, keep_unit=keep_unit)
+        around = [*outer, *loops]
+        return simplified_realize(
+            realize, around, analyzer, keep_unit=keep_unit, condition=condition
+        )
 
     return map_realizes(substitute_bindings(body, mapping), simplify)
 
 
 def simplified_realize(
-    realize: BlockRealize, loops: Sequence[For], analyzer: Analyzer, *, keep_unit: bool = True
+    realize: BlockRealize,
+    loops: Sequence[For],
+    analyzer: Analyzer,
+    *,
+    keep_unit: bool = True,
+    condition: PrimExpr | None = None,
 ) -> BlockRealize:
     """A realize with simpler bindings, given the loops around it, and without a predicate that
-    always holds.
+    always holds. `condition` is one that it will have besides.
     """
     ranges = loop_ranges(loops)
     known = bind_loops(analyzer.copy(), ranges, unit=not keep_unit)
@@ -80,8 +90,33 @@ def simplified_realize(
             simplify_trivial_iterators=not keep_unit,
             analyzer=analyzer,
         )
+    if any(isinstance(node, FloorMod) for each in values for node in pre_order(each)):
+        holds = (
+            realize.predicate if condition is None else logical_and(realize.predicate, condition)
+        )
+        values = _still_digits(values, realize.iter_values, ranges, holds, analyzer, keep_unit)
     predicate = realize.predicate
     if not is_true(predicate):
         simpler = bind_loops(analyzer.copy(), ranges).simplify(predicate)
         predicate = simpler if is_true(simpler) else predicate
     return realize.replace(iter_values=values, predicate=predicate)
+
+
+def _still_digits(
+    simple: list[PrimExpr],
+    values: Sequence[PrimExpr],
+    ranges: Mapping[Var, Range],
+    predicate: PrimExpr,
+    analyzer: Analyzer,
+    keep_unit: bool,
+) -> list[PrimExpr]:
+    """The simplified bindings; the digits that `values` are where only these tell that the bindings
+    are affine.
+    """
+
+    def digits(given: Sequence[PrimExpr]) -> list[PrimExpr] | None:
+        return as_digits(
+            given, ranges, predicate, simplify_trivial_iterators=not keep_unit, analyzer=analyzer
+        )
+
+    return simple if digits(simple) is not None else digits(values) or simple

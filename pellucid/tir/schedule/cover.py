@@ -19,7 +19,8 @@ from pellucid.arith.region import (
 )
 from pellucid.ir.arithmetic import add, const, logical_and, mul, sub
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import IterVar, Range, Var
+from pellucid.ir.scalar import IntImm, IterVar, Range, Var
+from pellucid.ir.structural import structural_equal
 from pellucid.ir.visitor import substitute, uses_var
 from pellucid.tir.buffer import Buffer, BufferRegion
 from pellucid.tir.schedule.bindings import bind_loops
@@ -185,7 +186,55 @@ def is_covered(
                     box = certain_region(producer, written, at, analyzer)
                     if box is not None:
                         boxes.append(box)
-        return any(includes(box, needed, analyzer) for box in with_unions(boxes, analyzer))
+        if any(includes(box, needed, analyzer) for box in with_unions(boxes, analyzer)):
+            return True
+        ranges = loop_ranges(loops_below(consumer, at))
+        known = bind_loops(analyzer.copy(), ranges)
+        with known.constraint_scope(consumer.realize.predicate):
+            return any(_writes_the_same(each, consumer, region, at, known) for each in producers)
+
+
+def _writes_the_same(
+    producer: Spot, consumer: Spot, region: BufferRegion, at: Spot, analyzer: Analyzer
+) -> bool:
+    """Whether a producer surely writes, in like loops, the very region that a consumer reads."""
+    below, read = loops_below(producer, at), bound_region(consumer, region)
+    needed = _moving(loops_below(consumer, at), read)
+    for each in producer.block.writes:
+        if each.buffer is not region.buffer:
+            continue
+        written = bound_region(producer, each)
+        loops = _moving(below, written)
+        idle = [loop for loop in below if loop not in loops]
+        if len(loops) != len(needed) or not all(_runs(loop) for loop in idle):
+            continue
+        table = {a.loop_var: b.loop_var for a, b in zip(loops, needed, strict=True)}
+        pairs = [(a.min, b.min) for a, b in zip(loops, needed, strict=True)]
+        pairs += [(a.extent, b.extent) for a, b in zip(loops, needed, strict=True)]
+        pairs += [(a.min, b.min) for a, b in zip(written, read, strict=True)]
+        pairs += [(a.extent, b.extent) for a, b in zip(written, read, strict=True)]
+        same = all(structural_equal(substitute(a, table), b) for a, b in pairs)
+        if same and analyzer.can_prove(substitute(producer.realize.predicate, table)):
+            return True
+    return False
+
+
+def _moving(loops: Sequence[For], region: Sequence[Range]) -> list[For]:
+    """The loops that move a region."""
+    return [
+        each
+        for each in loops
+        if any(
+            uses_var(end, {each.loop_var}.__contains__)
+            for axis in region
+            for end in (axis.min, axis.extent)
+        )
+    ]
+
+
+def _runs(loop: For) -> bool:
+    """Whether a loop surely has an iteration."""
+    return isinstance(loop.extent, IntImm) and loop.extent.value > 0
 
 
 def includes(outer: Sets, inner: Sequence[IntSet], analyzer: Analyzer) -> bool:

@@ -131,6 +131,14 @@ def moves_with(spot: Spot, loop: Spot, analyzer: Analyzer) -> bool:
     """Whether different iterations of a loop are different instances of a block's data-parallel
     variables.
     """
+    # What is no whole number of tiles for the inner loops alone may be one for all loops.
+    return _moves_among(spot.loops_from(loop), spot, loop, analyzer) or _moves_among(
+        spot.loops(), spot, loop, analyzer
+    )
+
+
+def _moves_among(loops: Sequence[Spot], spot: Spot, loop: Spot, analyzer: Analyzer) -> bool:
+    """Whether it can be seen among these loops that `loop` moves a block to other instances."""
     if isinstance(loop.loop.extent, IntImm) and loop.loop.extent.value <= 1:
         return True
     realize = spot.realize
@@ -143,7 +151,7 @@ def moves_with(spot: Spot, loop: Spot, analyzer: Analyzer) -> bool:
         values = [
             each.min for region in realize.block.writes for each in bound_region(spot, region)
         ]
-    ranges = loop_ranges(each.loop for each in spot.loops_from(loop))
+    ranges = loop_ranges(each.loop for each in loops)
     used = {
         var: values_of
         for var, values_of in ranges.items()

@@ -73,16 +73,19 @@ class SplitFusePrimitives(ScheduleCore):
         index = _index(loops, skip_unit=not preserve_unit_iters)
         known = bind_loops(analyzer.copy(), loop_ranges(loops))
         outer = [each.loop for each in spot.loops()]
+        guarded = not disable_predication and not known.can_prove_less(index, old.extent)
+        condition = lt(index, old.extent) if guarded else None
         body = substitute_loops(
             old.body,
             {old.loop_var: index},
             [*outer, *loops],
             self.analyzer(name),
             keep_unit=preserve_unit_iters,
+            condition=condition,
         )
-        if not disable_predication and not known.can_prove_less(index, old.extent):
+        if condition is not None:
             _require_no_loads_in_bounds(spot)
-            body = with_condition(body, lt(index, old.extent))
+            body = with_condition(body, condition)
         for each in reversed(loops):
             body = each.replace(body=body)
         self.commit(name, replace(self.tree(name).func.body, {old: body}))
