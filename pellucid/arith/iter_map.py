@@ -266,7 +266,6 @@ def iter_map_simplify(
     analyzer: Analyzer | None = None,
 ) -> list[PrimExpr]:
     """The indices in a simpler form, where they are sums of digits; as they are where not."""
-    known = with_iterators(analyzer, input_iters, simplify_trivial_iterators)
     _, result = _rewritten(
         indices, input_iters, predicate, simplify_trivial_iterators, False, analyzer
     )
@@ -284,11 +283,7 @@ def iter_map_simplify(
         ]
     if result.errors:
         return list(indices)
-    found: list[PrimExpr] = []
-    for old, total in zip(indices, result.indices, strict=True):
-        new = known.simplify(to_expr(total, old.dtype))
-        found.append(old if known.context.key(new) == known.context.key(old) else new)
-    return found
+    return [to_expr(total, each.dtype) for each, total in zip(indices, result.indices, strict=True)]
 
 
 def as_digits(

@@ -278,6 +278,7 @@ class Rewriter:
     def fuse(self, total: IterSumExpr) -> IterSumExpr | None:
         """The sum with at most one split, where its splits form one space; None otherwise."""
         total = self.apply_conditions(total)
+        total = IterSumExpr(self.joined(total.args), total.base)
         if len(total.args) <= 1:
             return total
         chain = self.chain(total.args)
@@ -294,6 +295,30 @@ class Rewriter:
         ]
         extent = self.numbers.mul(relative[0].scale, relative[0].extent)
         return IterSumExpr((self.scaled_whole(self.mark_of(relative, extent), step),), total.base)
+
+    def joined(self, splits: Sequence[IterSplitExpr]) -> tuple[IterSplitExpr, ...]:
+        """The splits with neighbouring digits of one mark put together:
+        `x // 8 * 2 + x % 8 // 4` is `x // 4`.
+        """
+        found = list(splits)
+        same, mul = self.numbers.same, self.numbers.mul
+        position = 0
+        while position < len(found):
+            low = found[position]
+            for high in found:
+                if (
+                    high.source is low.source
+                    and high is not low
+                    and same(high.lower_factor, mul(low.lower_factor, low.extent))
+                    and same(high.scale, mul(low.scale, low.extent))
+                ):
+                    extent = mul(low.extent, high.extent)
+                    found[position] = IterSplitExpr(low.source, low.lower_factor, extent, low.scale)
+                    found.remove(high)
+                    position = -1
+                    break
+            position += 1
+        return tuple(found)
 
     def scaled_whole(self, mark: IterMark, scale: PrimExpr) -> IterSplitExpr:
         """All of a mark, times a scale."""

@@ -85,21 +85,54 @@ def test_blockize_lifts_the_init() -> None:
     check(matmul_relu, steps)
 
 
-def test_blockize_of_a_whole_reduction_keeps_the_init() -> None:
-    def steps(sch: Any) -> None:
-        outer = sch.blockize(loops(sch, "C")[2])
-        assert sch.get(outer).init is None
+@pytest.mark.parametrize("keep", [True, False])
+def test_blockize_of_a_whole_reduction_lifts_the_init(keep: bool) -> None:
+    @T.prim_func
+    def expected(A: T.Buffer((6, 10)), B: T.Buffer((10, 8)), C: T.Buffer((6, 8))) -> None:
+        for i in range(6):
+            with T.block("C_o"):
+                vi_o = T.axis.spatial(6, i)
+                vj_o = T.axis.spatial(1, 0)
+                vk_o = T.axis.reduce(1, 0)
+                with T.init():
+                    for j in range(8):
+                        with T.block("C_init"):
+                            vj_i_init = T.axis.spatial(8, j)
+                            C[vi_o, vj_i_init] = 0.0
+                for j, k in T.grid(8, 10):
+                    with T.block("C"):
+                        vj_i, vk_i = T.axis.remap("SR", [j, k])
+                        C[vi_o, vj_i] = C[vi_o, vj_i] + A[vi_o, vk_i] * B[vk_i, vj_i]
 
-    check(matmul, steps)
+    sch = check(matmul, lambda s: s.blockize(loops(s, "C")[1], keep), expected)
+    assert "vj_i_init = T.axis.spatial(8, j)" in sch.mod.script()
 
 
 def test_blockize_of_several_blocks() -> None:
+    @T.prim_func
+    def expected(A: T.Buffer((16, 16)), C: T.Buffer((16, 16))) -> None:
+        B = T.alloc_buffer((16, 16))
+        for i in range(16):
+            with T.block("outer_B_C_"):
+                vi_o = T.axis.spatial(16, i)
+                vj_o = T.axis.spatial(1, 0)
+                T.reads(A[vi_o, 0:16], B[vi_o, 0:16])
+                T.writes(B[vi_o, 0:16], C[vi_o, 0:16])
+                for ax0 in range(16):
+                    with T.block("B"):
+                        vj_i = T.axis.spatial(16, ax0)
+                        B[vi_o, vj_i] = A[vi_o, vj_i] * 2.0
+                for j in range(16):
+                    with T.block("C"):
+                        vj_i = T.axis.spatial(16, j)
+                        C[vi_o, vj_i] = B[vi_o, vj_i] + 1.0
+
     def steps(sch: Any) -> None:
         i, j = loops(sch, "C")
         sch.compute_at("B", i)
-        sch.blockize(["B", "C"])
+        assert sch.get(sch.blockize(["B", "C"])).name_hint == "outer_B_C_"
 
-    check(two_stages, steps)
+    check(two_stages, steps, expected)
 
 
 def test_blockize_refuses() -> None:
@@ -313,7 +346,29 @@ def test_decompose_padding(level: int) -> None:
 
     text = check(conv, steps).mod.script()
     assert "P_pad_const" in text
-    assert "P[vc, vy, vx] = A[vc, vy - 1, vx - 1]" in text
+    assert "P[vc, vy + 1, vx + 1] = A[vc, vy, vx]" in text
+    assert ("vy = T.axis.spatial(8, y - 1)" in text) == (level == 2)
+
+
+@pytest.mark.parametrize("level", range(6))
+def test_decompose_padding_of_tiles(level: int) -> None:
+    """Beside its consumer, and lifted above it."""
+
+    def steps(sch: Any) -> None:
+        f, y, x, c, *_ = loops(sch, "C")
+        y_0, y_1 = sch.split(y, [2, 4])
+        x_0, x_1 = sch.split(x, [None, 3])
+        sch.reorder(y_0, x_0, f, y_1, x_1, c)
+        sch.compute_at("P", x_0)
+        sch.vectorize(loops(sch, "P")[-1])
+        sch.decompose_padding("P", loops(sch, "P")[level if level < 5 else -1])
+
+    text = check(conv, steps).mod.script()
+    assert "vy = T.axis.spatial(8, y_0 * 4 + ax1 - 1)" in text
+    assert (
+        "T.where(y_0 * 4 + ax1 >= 1 and y_0 * 4 + ax1 < 9 and x_0 * 3 + ax2 >= 1 "
+        "and x_0 * 3 + ax2 < 9 and x_0 * 3 + ax2 < 10)"
+    ) in text
 
 
 def test_decompose_padding_refuses() -> None:

@@ -12,7 +12,6 @@ from pellucid.ir.module import IRModule
 from pellucid.script import tir as T
 from tests.schedule.harness import refused
 from tests.schedule.programs import (
-    conv,
     elementwise,
     loops,
     matmul,
@@ -368,15 +367,4 @@ def test_block_layouts_of_crowded_or_partial_loops() -> None:
         crowded,
         "`transform_block_layout` cannot be applied: the block 'D' is not all that is in the loop "
         "'i'.",
-    )
-
-    def padded(sch: Any) -> Any:
-        sch.compute_at("P", loops(sch, "C")[0])
-        place = sch.get_loops(sch.get_block("P"))[0]
-        return lambda: sch.decompose_padding("P", place)
-
-    refused(
-        conv,
-        padded,
-        "`decompose_padding` cannot be applied: the block 'P' is not all that is in the loop 'f'.",
     )

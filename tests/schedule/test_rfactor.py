@@ -46,6 +46,24 @@ def test_rfactor() -> None:
     check(before, lambda s: s.rfactor(split_reduction(s, "B")[1], 1), expected)
 
 
+def test_a_whole_reduction_leaves_nothing_to_combine() -> None:
+    @T.prim_func
+    def expected(A: T.Buffer((6, 10)), B: T.Buffer((10, 8)), C: T.Buffer((6, 8))) -> None:
+        C_rf = T.alloc_buffer((10, 6, 8))
+        for i, j, k in T.grid(6, 8, 10):
+            with T.block("C_rf"):
+                vk, vi, vj = T.axis.remap("SSS", [k, i, j])
+                C_rf[vk, vi, vj] = A[vi, vk] * B[vk, vj]
+        for i, j, k in T.grid(6, 8, 10):
+            with T.block("C"):
+                vk, vi, vj = T.axis.remap("RSS", [k, i, j])
+                with T.init():
+                    C[vi, vj] = 0.0
+                C[vi, vj] = C[vi, vj] + C_rf[vk, vi, vj]
+
+    check(matmul, lambda s: s.rfactor(loops(s, "C")[2], 0), expected)
+
+
 @pytest.mark.parametrize("axis", range(-3, 3))
 def test_every_axis(axis: int) -> None:
     check(matmul, lambda s: s.rfactor(split_reduction(s, "C")[0], axis))

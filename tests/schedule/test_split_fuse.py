@@ -161,6 +161,41 @@ def test_fuse_takes_split_back() -> None:
     check(elementwise, lambda s: s.fuse(*s.split(loops(s)[0], [2, 3])), expected)
 
 
+@pytest.mark.parametrize("factors", [[None, 12], [None, 20], [3, None, 4]])
+def test_split_of_fused_loops_keeps_the_fused_index_together(factors: list[Any]) -> None:
+    sch = check(elementwise, lambda s: s.split(s.fuse(*loops(s)), factors))
+    index = {
+        12: "i_j_fused_0 * 12 + i_j_fused_1",
+        20: "i_j_fused_0 * 20 + i_j_fused_1",
+        4: "i_j_fused_0 * 60 + i_j_fused_1 * 4 + i_j_fused_2",
+    }[factors[-1]]
+    text = sch.mod.script()
+    assert f"vi = T.axis.spatial(6, ({index}) // 30)" in text
+    assert f"vj = T.axis.spatial(30, ({index}) % 30)" in text
+
+
+def test_split_with_a_rest_keeps_the_index_together() -> None:
+    def steps(sch: Any) -> None:
+        _, inner = sch.split(loops(sch)[1], [None, 7])
+        sch.split(inner, [2, 4])
+
+    text = check(elementwise, steps).mod.script()
+    assert "vj = T.axis.spatial(30, j_0 * 7 + (j_1_0 * 4 + j_1_1))" in text
+
+
+def test_fuse_joins_digits_of_one_index() -> None:
+    @T.prim_func
+    def before(A: T.Buffer((12, 30)), B: T.Buffer((12, 30))) -> None:
+        for i, j in T.grid(6, 60):
+            with T.block("B"):
+                vi = T.axis.spatial(12, i * 2 + j // 30)
+                vj = T.axis.spatial(30, j % 30)
+                B[vi, vj] = A[vi, vj] * 2.0
+
+    text = check(before, lambda s: s.fuse(*loops(s))).mod.script()
+    assert "vi = T.axis.spatial(12, i_j_fused // 30)" in text
+
+
 def test_fuse_of_four_writes_digits_in_the_normal_form() -> None:
     @T.prim_func
     def before(B: T.Buffer((2, 3, 4, 5))) -> None:

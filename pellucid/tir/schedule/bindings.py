@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pellucid.arith.analyzer import Analyzer
-from pellucid.arith.iter_map import as_digits, iter_map_simplify
-from pellucid.ir.arithmetic import logical_and
+from pellucid.arith.iter_map import iter_map_simplify
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import FloorMod, IntImm, Range, Var
-from pellucid.ir.visitor import pre_order, uses_var
+from pellucid.ir.scalar import IntImm, Range, Var
+from pellucid.ir.visitor import uses_var
 from pellucid.tir.block import BlockRealize, is_true
-from pellucid.tir.schedule.edit import map_realizes, substitute_bindings
+from pellucid.tir.schedule.edit import map_realizes, substitute_bindings, with_condition
 from pellucid.tir.schedule.scope import loop_ranges
 from pellucid.tir.stmt import For, Stmt
 
@@ -44,7 +43,7 @@ def substitute_loops(
     """A body with loop variables replaced by expressions of other loops, its bindings simplified.
 
     `outer` are the loops around the body. `keep_unit`: variables of loops of one iteration stay in
-    bindings. `condition` is one that the caller will put on the blocks.
+    bindings. `condition` is one more predicate of all blocks, which bindings are simplified under.
     """
     changed: set[Any] = set()
     used = set(mapping)
@@ -60,28 +59,22 @@ def substitute_loops(
     def simplify(realize: BlockRealize, loops: tuple[For, ...]) -> Stmt:
         if realize.block.token not in changed:
             return realize
-        around = [*outer, *loops]
-        return simplified_realize(
-            realize, around, analyzer, keep_unit=keep_unit, condition=condition
-        )
+        return simplified_realize(realize, [*outer, *loops], analyzer, keep_unit=keep_unit)
 
-    return map_realizes(substitute_bindings(body, mapping), simplify)
+    moved = substitute_bindings(body, mapping)
+    if condition is not None:
+        moved = with_condition(moved, condition)
+    return map_realizes(moved, simplify)
 
 
 def simplified_realize(
-    realize: BlockRealize,
-    loops: Sequence[For],
-    analyzer: Analyzer,
-    *,
-    keep_unit: bool = True,
-    condition: PrimExpr | None = None,
+    realize: BlockRealize, loops: Sequence[For], analyzer: Analyzer, *, keep_unit: bool = True
 ) -> BlockRealize:
     """A realize with simpler bindings, given the loops around it, and without a predicate that
-    always holds. `condition` is one that it will have besides.
+    always holds.
     """
     ranges = loop_ranges(loops)
-    known = bind_loops(analyzer.copy(), ranges, unit=not keep_unit)
-    values: list[PrimExpr] = [known.simplify(each) for each in realize.iter_values]
+    values: list[PrimExpr] = list(realize.iter_values)
     if not all(isinstance(each, Var | IntImm) for each in values):
         values = iter_map_simplify(
             values,
@@ -90,33 +83,8 @@ def simplified_realize(
             simplify_trivial_iterators=not keep_unit,
             analyzer=analyzer,
         )
-    if any(isinstance(node, FloorMod) for each in values for node in pre_order(each)):
-        holds = (
-            realize.predicate if condition is None else logical_and(realize.predicate, condition)
-        )
-        values = _still_digits(values, realize.iter_values, ranges, holds, analyzer, keep_unit)
     predicate = realize.predicate
     if not is_true(predicate):
         simpler = bind_loops(analyzer.copy(), ranges).simplify(predicate)
         predicate = simpler if is_true(simpler) else predicate
     return realize.replace(iter_values=values, predicate=predicate)
-
-
-def _still_digits(
-    simple: list[PrimExpr],
-    values: Sequence[PrimExpr],
-    ranges: Mapping[Var, Range],
-    predicate: PrimExpr,
-    analyzer: Analyzer,
-    keep_unit: bool,
-) -> list[PrimExpr]:
-    """The simplified bindings; the digits that `values` are where only these tell that the bindings
-    are affine.
-    """
-
-    def digits(given: Sequence[PrimExpr]) -> list[PrimExpr] | None:
-        return as_digits(
-            given, ranges, predicate, simplify_trivial_iterators=not keep_unit, analyzer=analyzer
-        )
-
-    return simple if digits(simple) is not None else digits(values) or simple

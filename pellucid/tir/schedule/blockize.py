@@ -9,12 +9,13 @@ from pellucid.arith.analyzer import Analyzer
 from pellucid.arith.iter_map import normalize_iter_map_to_expr
 from pellucid.arith.iter_map_divide import SubspaceDivision, subspace_divide
 from pellucid.arith.iter_map_terms import IterMark, IterSumExpr, is_const
+from pellucid.arith.region import conjuncts
 from pellucid.ir.arithmetic import add, cast_to, const, logical_and, mul
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IterVar, Range, Var
 from pellucid.ir.structural import structural_equal
 from pellucid.ir.visitor import substitute, uses_var
-from pellucid.tir.block import Block, BlockRealize
+from pellucid.tir.block import Block, BlockRealize, is_true
 from pellucid.tir.buffer import Buffer
 from pellucid.tir.schedule.bindings import bind_loops
 from pellucid.tir.schedule.core import ScheduleCore
@@ -46,10 +47,12 @@ class BlockizePrimitives(ScheduleCore):
                                                                    with T.block("B"):
                                                                        vi_i = T.axis.spatial(8, i_1)
 
-        Each iteration variable becomes an outer one `…_o` and an inner one `…_i`; parts of one
-        value are left out, outer ones only without `preserve_unit_iters`. Where a reduction is left
-        outside, its init goes to the outer block. Blocks that are given as a list must be all that
-        is in the closest loop around them. Gives the outer block.
+        Each iteration variable becomes an outer one `…_o` and an inner one `…_i`; inner ones of one
+        value are left out, and without `preserve_unit_iters` outer ones of one value are not used.
+        Where the outer block has a reduction variable, also one of a single value, the init goes to
+        it, as a block `…_init`. Blocks that are given as a list must be all that is in the closest
+        loop around them; they share outer variables. Gives the outer block, `…_o` or, of several,
+        `outer_B_C_`.
 
             >>> sch = Schedule(matmul)
             >>> i, j, k = sch.get_loops("C")
@@ -88,11 +91,12 @@ class BlockizePrimitives(ScheduleCore):
             table[spot.realize] = realize
         body = replace(node, table)
         token = BlockToken()
+        names = "".join(f"{each.name}_" for each in spots)
         block = Block(
             outer.iter_vars,
             (),
             (),
-            "_".join(each.name for each in spots) + "_o",
+            f"{names}o" if isinstance(target, LoopRV) else f"outer_{names}",
             body,
             seq(*inits) if inits else None,
             token=token,
@@ -170,24 +174,39 @@ class _Outer:
     values: list[PrimExpr] = field(default_factory=list[PrimExpr])
     predicate: PrimExpr = field(default_factory=lambda: const(True))
     reduces: bool = False
+    own: list[Var] = field(default_factory=list[Var])
 
     def add(self, variable: IterVar, value: PrimExpr, part: IterMark, known: Analyzer) -> PrimExpr:
-        """The outer part of a variable: one of the block's variables, the same for equal values."""
+        """The outer part of a variable as the inner block writes it: a variable of the new block,
+        the one that an earlier block has for the same part.
+        """
         dtype = variable.var.dtype
-        extent = part.extent
-        if is_const(extent, 1) and not self.keep_unit:
-            return known.simplify(value)
+        unit = is_const(part.extent, 1)
+        if unit and not self.keep_unit:
+            value = known.simplify(value)
+        var = self._shared(variable, value, part)
+        if var is None:
+            var = Var(f"{variable.var.name}_o", dtype)
+            domain = Range(min=cast_to(dtype, _begin(part)), extent=cast_to(dtype, part.extent))
+            self.iter_vars.append(IterVar(domain, var, variable.iter_type))
+            self.values.append(value)
+        self.own.append(var)
+        self.reduces = self.reduces or variable.iter_type == IterVar.CommReduce
+        return value if unit and not self.keep_unit else var
+
+    def _shared(self, variable: IterVar, value: PrimExpr, part: IterMark) -> Var | None:
+        """The first variable of earlier blocks that is the same, and that this block has not."""
         for old, bound in zip(self.iter_vars, self.values, strict=True):
-            same_kind = old.iter_type == variable.iter_type
-            if same_kind and structural_equal(bound, value) and not is_const(extent, 1):
+            same = (
+                old.var not in self.own
+                and old.iter_type == variable.iter_type
+                and old.dom is not None
+                and structural_equal(old.dom.extent, cast_to(variable.var.dtype, part.extent))
+                and structural_equal(bound, value)
+            )
+            if same:
                 return old.var
-        if variable.iter_type != IterVar.DataPar and not is_const(extent, 1):
-            self.reduces = True
-        var = Var(f"{variable.var.name}_o", dtype)
-        domain = Range(min=cast_to(dtype, _begin(part)), extent=cast_to(dtype, extent))
-        self.iter_vars.append(IterVar(domain, var, variable.iter_type))
-        self.values.append(value)
-        return var
+        return None
 
 
 def _inner_realize(
@@ -195,6 +214,7 @@ def _inner_realize(
 ) -> BlockRealize:
     """The block over the inner parts of its variables."""
     old = spot.block
+    outer.own = []
     iter_vars: list[IterVar] = []
     values: list[PrimExpr] = []
     table: dict[Var, PrimExpr] = {}
@@ -254,15 +274,27 @@ def _init_nest(realize: BlockRealize, inner: Sequence[Spot]) -> Stmt:
     kept = [
         (v, value)
         for v, value in zip(block.iter_vars, realize.iter_values, strict=True)
-        if v.iter_type == IterVar.DataPar
+        if v.iter_type == IterVar.DataPar and uses_var(block.init, {v.var}.__contains__)
     ]
     loops: list[For] = [
         each.loop
         for each in inner
         if any(uses_var(value, {each.loop.loop_var}.__contains__) for _, value in kept)
     ]
-    init = Block([v for v, _ in kept], (), block.writes, f"{block.name_hint}_init", block.init)
-    body: Stmt = BlockRealize([value for _, value in kept], const(True), init)
+    fresh = {v.var: Var(f"{v.var.name}_init", v.var.dtype) for v, _ in kept}
+    init = Block(
+        [IterVar(v.dom, fresh[v.var], v.iter_type) for v, _ in kept],
+        (),
+        substitute(block.writes, fresh),
+        f"{block.name_hint}_init",
+        substitute(block.init, fresh),
+    )
+    moved = {each.loop.loop_var for each in inner} - {each.loop_var for each in loops}
+    predicate: PrimExpr = const(True)
+    for each in conjuncts(realize.predicate):
+        if not uses_var(each, moved.__contains__):
+            predicate = _joined(predicate, each) if not is_true(predicate) else each
+    body: Stmt = BlockRealize([value for _, value in kept], predicate, init)
     for each in reversed(loops):
         body = each.replace(body=body)
     return renew_defs(body)

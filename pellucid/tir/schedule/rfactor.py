@@ -264,14 +264,18 @@ def _rf_nest(
         [substitute(i, table) for i in reduction.indices], axis, _offset(index, rf)
     )
     sources = [substitute(each, table) for each in reduction.sources]
-    body = _combined(reduction, partial, indices, sources)
-    dtypes = [each.dtype for each in partial]
-    init = seq(
-        *[
-            BufferStore(b, value, indices)
-            for b, value in zip(partial, reduction.reducer.identity(dtypes), strict=True)
-        ]
-    )
+    init: Stmt | None = None
+    if any(each.iter_type == IterVar.CommReduce for each in iter_vars):
+        body = _combined(reduction, partial, indices, sources)
+        begin = reduction.reducer.identity([each.dtype for each in partial])
+        init = seq(
+            *[BufferStore(b, value, indices) for b, value in zip(partial, begin, strict=True)]
+        )
+    else:
+        # Each partial result has one term: there is nothing to combine it with.
+        body = seq(
+            *[BufferStore(b, value, indices) for b, value in zip(partial, sources, strict=True)]
+        )
     token = BlockToken()
     block = Block(
         iter_vars,

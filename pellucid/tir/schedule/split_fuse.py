@@ -16,7 +16,7 @@ from pellucid.tir.buffer import BufferLoad
 from pellucid.tir.op_integer import ceildiv
 from pellucid.tir.schedule.bindings import bind_loops, substitute_loops
 from pellucid.tir.schedule.core import ScheduleCore
-from pellucid.tir.schedule.edit import replace, with_condition
+from pellucid.tir.schedule.edit import replace
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import LoopRV
@@ -72,20 +72,18 @@ class SplitFusePrimitives(ScheduleCore):
         ]
         index = _index(loops, skip_unit=not preserve_unit_iters)
         known = bind_loops(analyzer.copy(), loop_ranges(loops))
+        covered = disable_predication or known.can_prove_less(index, old.extent)
+        if not covered:
+            _require_no_loads_in_bounds(spot)
         outer = [each.loop for each in spot.loops()]
-        guarded = not disable_predication and not known.can_prove_less(index, old.extent)
-        condition = lt(index, old.extent) if guarded else None
         body = substitute_loops(
             old.body,
             {old.loop_var: index},
             [*outer, *loops],
             self.analyzer(name),
             keep_unit=preserve_unit_iters,
-            condition=condition,
+            condition=None if covered else lt(index, old.extent),
         )
-        if condition is not None:
-            _require_no_loads_in_bounds(spot)
-            body = with_condition(body, condition)
         for each in reversed(loops):
             body = each.replace(body=body)
         self.commit(name, replace(self.tree(name).func.body, {old: body}))
