@@ -193,7 +193,7 @@ def test_scans_stay_in_order() -> None:
 def test_constant_regions_are_saved() -> None:
     def steps(sch: Any) -> None:
         block = sch.blockize(loops(sch, "P")[0], preserve_unit_iters=False)
-        sch.annotate_buffer_access(block, 0, "read", lambda: ((0, 4), (0, 6)))
+        sch.annotate_buffer_access(block, 0, "read", lambda _i, _j: ((0, 4), (0, 6)))
 
     check(programs.padding, steps)
 

@@ -259,12 +259,77 @@ def test_cache_index() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("steps", "names"),
+    [
+        # What nothing in the scope produces is copied at its start.
+        (
+            [("cache_read", "C", 0, "global"), ("cache_read", "C", 1, "local")],
+            ["B_local", "A_global", "C", "D"],
+        ),
+        # Everything else before its first reader, or at the end.
+        (
+            [("cache_read", "D", 0, "global"), ("cache_read", "C", 0, "global")],
+            ["A_global", "C", "C_global", "D"],
+        ),
+        (
+            [("cache_write", "D", 0, "global"), ("cache_write", "C", 0, "global")],
+            ["C", "C_global", "D", "D_global"],
+        ),
+    ],
+)
+def test_where_copies_are_made(steps: list[Any], names: list[str]) -> None:
+    def take(sch: Any) -> None:
+        for kind, *arguments in steps:
+            getattr(sch, kind)(*arguments)
+        found = [sch.get(each).name_hint for each in sch.get_child_blocks(sch.get_block("root"))]
+        assert found == names
+
+    check(matmul_relu, take)
+
+
+def test_the_copy_for_one_reader_comes_right_before_it() -> None:
+    @T.prim_func
+    def before(A: T.Buffer((8,)), C: T.Buffer((8,)), D: T.Buffer((8,))) -> None:
+        B = T.alloc_buffer((8,))
+        for i in range(8):
+            with T.block("B"):
+                vi = T.axis.spatial(8, i)
+                B[vi] = A[vi] * 2.0
+        for i in range(8):
+            with T.block("C"):
+                vi = T.axis.spatial(8, i)
+                C[vi] = B[vi] + 1.0
+        for i in range(8):
+            with T.block("D"):
+                vi = T.axis.spatial(8, i)
+                D[vi] = B[7 - vi] + 2.0
+
+    def names(sch: Any) -> list[str]:
+        return [sch.get(each).name_hint for each in sch.get_child_blocks(sch.get_block("root"))]
+
+    def read(sch: Any) -> None:
+        sch.cache_read("D", 0, "global", [sch.get_block("D")])
+        assert names(sch) == ["B", "C", "B_global", "D"]
+
+    def written(sch: Any) -> None:
+        sch.cache_write("B", 0, "global", [sch.get_block("C")])
+        assert names(sch) == ["B", "C", "B_global", "D"]
+
+    def written_for_all(sch: Any) -> None:
+        sch.cache_write("B", 0, "global", [sch.get_block("C"), sch.get_block("D")])
+        assert names(sch) == ["B", "C", "D", "B_global"]
+
+    for steps in (read, written, written_for_all):
+        check(before, steps)
+
+
 def test_reindex() -> None:
     @T.prim_func
     def expected(A: T.Buffer((16,)), C: T.Buffer((8,))) -> None:
         A_reindex = T.alloc_buffer((8,))
         for ax0 in range(8):
-            with T.block("A_reindex"):
+            with T.block("A_reindex_reindex"):
                 v0 = T.axis.spatial(8, ax0)
                 A_reindex[v0] = A[v0 * 2 + 1]
         for i in range(8):
@@ -272,7 +337,8 @@ def test_reindex() -> None:
                 vi = T.axis.spatial(8, i)
                 C[vi] = A_reindex[vi] + 1.0
 
-    check(strided, step("reindex", "C", ("read", 0)), expected)
+    sch = check(strided, step("reindex", "C", ("read", 0)), expected)
+    assert sch.get(sch.get_block("A_reindex_reindex")).writes[0].buffer.name == "A_reindex"
     check(strided, step("reindex", "C", "A"), expected)
 
 
@@ -405,11 +471,11 @@ def test_read_at_refuses() -> None:
 def test_set_scope_and_dtype() -> None:
     def steps(sch: Any) -> None:
         sch.set_scope("B", 0, "shared")
-        sch.unsafe_set_dtype("B", "B", "float64")
+        sch.unsafe_set_dtype("B", "B_shared", "float64")
 
     text = check(two_stages, steps).mod.script()
-    assert 'B[vi, vj] = T.Cast("float64", A[vi, vj] * T.float32(2))' in text
-    assert 'T.Cast("float32", B[vi, vj]) + T.float32(1)' in text
+    assert 'B_shared[vi, vj] = T.Cast("float64", A[vi, vj] * T.float32(2))' in text
+    assert 'T.Cast("float32", B_shared[vi, vj]) + T.float32(1)' in text
     check(two_stages, step("set_scope", "B", 0, "global"), two_stages)
     refused_step(
         two_stages,

@@ -480,3 +480,73 @@ def test_decompose_refuses() -> None:
         no_reduction,
         head + "the block 'B' is no reduction block: it has no init.",
     )
+
+
+def test_a_part_of_a_joined_buffer_is_computed_where_it_is_read() -> None:
+    @T.prim_func
+    def before(A: T.Buffer((16,)), B: T.Buffer((8,)), C: T.Buffer((24,))) -> None:
+        P = T.alloc_buffer((16,))
+        Q = T.alloc_buffer((8,))
+        for i in range(16):
+            with T.block("P"):
+                vi = T.axis.spatial(16, i)
+                P[vi] = A[vi] + 1.0
+        for i in range(8):
+            with T.block("Q"):
+                vi = T.axis.spatial(8, i)
+                Q[vi] = B[vi] + 2.0
+        for i in range(24):
+            with T.block("C"):
+                vi = T.axis.spatial(24, i)
+                C[vi] = T.if_then_else(vi >= 16, Q[vi - 16], P[vi])
+
+    @T.prim_func
+    def expected(A: T.Buffer((16,)), B: T.Buffer((8,)), C: T.Buffer((24,))) -> None:
+        P = T.alloc_buffer((16,))
+        Q = T.alloc_buffer((8,))
+        for i in range(24):
+            with T.block("P"):
+                vi = T.axis.spatial(16, i)
+                T.where(i < 16)
+                P[vi] = A[vi] + 1.0
+            with T.block("Q"):
+                vi = T.axis.spatial(8, i - 16)
+                T.where(i >= 16)
+                Q[vi] = B[vi] + 2.0
+            with T.block("C"):
+                vi = T.axis.spatial(24, i)
+                C[vi] = T.if_then_else(vi >= 16, Q[vi - 16], P[vi])
+
+    def steps(sch: Any) -> None:
+        sch.compute_at("P", loops(sch, "C")[0])
+        sch.compute_at("Q", loops(sch, "C")[0])
+
+    check(before, steps, expected)
+
+
+@pytest.mark.parametrize(
+    ("scope", "axis", "extents"),
+    [
+        ("shared", "threadIdx.x", [4, 16]),
+        ("shared.dyn", "vthread.x", [4, 16]),
+        ("shared", "blockIdx.x", [16]),
+        ("warp", "threadIdx.x", [4, 16]),
+        ("warp", "threadIdx.y", [16]),
+        ("local", "threadIdx.x", [16]),
+        ("global", "threadIdx.x", [16]),
+    ],
+)
+def test_threads_fill_memory_that_they_share_together(
+    scope: str, axis: str, extents: list[int]
+) -> None:
+    def steps(sch: Any) -> None:
+        copy = sch.cache_read("C", 0, scope)
+        i, j, k = loops(sch, "C")
+        _, inner = sch.split(i, [None, 4])
+        sch.bind(inner, axis)
+        sch.reorder(inner, j, k)
+        sch.compute_at(copy, inner)
+        found = [sch.get(each).extent.value for each in sch.get_loops(copy)]
+        assert found[2:] == extents
+
+    check(matmul_relu, steps)

@@ -395,3 +395,20 @@ def test_reverse_inline_refuses() -> None:
         "D",
         "the block 'C' is no complete block: not all of its iteration variables are data-parallel",
     )
+
+
+def test_indices_of_a_reversed_map_begin_with_the_last_dimension() -> None:
+    @T.prim_func
+    def before(A: T.Buffer((24,)), C: T.Buffer((24,))) -> None:
+        B = T.alloc_buffer((2, 3, 4))
+        for i, j, k in T.grid(2, 3, 4):
+            with T.block("B"):
+                vi, vj, vk = T.axis.remap("SSS", [i, j, k])
+                B[vi, vj, vk] = A[vi * 12 + vj * 4 + vk] * 2.0
+        for i in range(24):
+            with T.block("C"):
+                vi = T.axis.spatial(24, i)
+                C[vi] = B[vi // 12, vi // 4 % 3, vi % 4] + 1.0
+
+    text = check(before, lambda sch: sch.reverse_compute_inline("C")).mod.script()
+    assert "C[vk + vj * 4 + vi * 12] = " in text

@@ -56,8 +56,8 @@ class CachePrimitives(ScheduleCore):
 
         `read_buffer_index` is the position among the block's reads, or the buffer's name. All
         blocks that read the buffer use the copy, or only the `consumer_blocks`. The copy is made
-        right after the block that produces the buffer, in the closest loop around it and a
-        consumer, or before the first consumer where nothing in the scope produces it. It is as
+        before the first consumer, in the closest loop around it and the block that produces the
+        buffer, or at the start of the scope where nothing in it produces the buffer. It is as
         large as what is read, or as the buffer when it is made inside a loop. Gives the block that
         copies.
 
@@ -187,8 +187,8 @@ class CachePrimitives(ScheduleCore):
 
         `write_buffer_index` is the position among the block's writes, or the buffer's name. The
         `consumer_blocks` read the copy in `storage_scope`; all others still read the buffer. The
-        result is copied after the block, in the closest loop around it and a reader of the buffer.
-        Gives the block that copies.
+        result is copied before the first of these, in the closest loop around it and the block, or
+        at the end of the scope where there is none. Gives the block that copies.
 
             >>> sch = Schedule(matmul)
             >>> copy = sch.cache_write("C", "C", "local")
@@ -214,7 +214,8 @@ class CachePrimitives(ScheduleCore):
         chosen = self._consumers(spot, buffer, consumer_blocks) if consumer_blocks else []
         for each in [spot, *chosen]:
             require_plain_access(each.block, buffer, each)
-        place = closest_place(spot, others, scope)
+        left = [each for each in others if each not in chosen]
+        place = closest_place(spot, left, scope)
         analyzer = outside_analyzer(self.analyzer(name), place)
         part = written_part(spot, buffer, place, analyzer)
         title = f"{buffer.name}_{scope_suffix(storage_scope)}"
@@ -230,7 +231,7 @@ class CachePrimitives(ScheduleCore):
         table: dict[Any, Any] = {
             each.block: Redirect(buffer, copy, move).visit(each.block) for each in [spot, *chosen]
         }
-        position = child_position(place, spot) + 1
+        position = _before(place, left)
         self._insert(name, place, position, nest, table, [copy], scope)
         return self.new_block(name, token, title)
 
@@ -293,11 +294,18 @@ def _place_of_copy(
 ) -> tuple[Spot, int]:
     """Where a copy for some consumers is made: the loop or block, and the position in its body."""
     if not writers:
-        return scope, min(child_position(scope, each) for each in consumers)
-    # In a stage pipeline none of them comes before the writer.
+        return scope, 0
+    # In a stage pipeline none of the consumers comes before the writer.
     (writer,) = writers
     place = closest_place(writer, consumers, scope)
-    return place, child_position(place, writer) + 1
+    return place, _before(place, consumers)
+
+
+def _before(place: Spot, readers: Sequence[Spot]) -> int:
+    """The position before the first of some blocks in the body of a place, or its end."""
+    inside = [each for each in readers if each.is_below(place)]
+    body = place.loop.body if place.is_loop else place.block.body
+    return min([child_position(place, e) for e in inside], default=len(statements(body)))
 
 
 def closest_place(writer: Spot, readers: Sequence[Spot], scope: Spot) -> Spot:

@@ -319,7 +319,7 @@ def _with_loops(spot: Spot, values: dict[Var, IntSet], keep_unit: bool, analyzer
             end = known.simplify(add(domain.min, domain.extent))
             for condition in (ge(binding, domain.min), lt(binding, end)):
                 if not known.can_prove(condition):
-                    predicate = logical_and(predicate, condition)
+                    predicate = logical_and(predicate, known.simplify(condition))
     body: Stmt = BlockRealize(bindings, predicate, spot.block)
     for loop in reversed(loops):
         body = loop.replace(body=body)

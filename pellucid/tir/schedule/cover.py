@@ -17,11 +17,12 @@ from pellucid.arith.region import (
     estimate_region_lower_bound,
     estimate_region_upper_bound,
 )
-from pellucid.ir.arithmetic import add, const, logical_and, mul, sub
+from pellucid.ir.arithmetic import add, const, le, logical_and, mul, sub
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import IntImm, IterVar, Range, Var
+from pellucid.ir.scalar import IntImm, IterVar, Max, Min, Range, Var
 from pellucid.ir.structural import structural_equal
 from pellucid.ir.visitor import substitute, uses_var
+from pellucid.tir.block import is_true
 from pellucid.tir.buffer import Buffer, BufferRegion
 from pellucid.tir.schedule.bindings import bind_loops
 from pellucid.tir.schedule.refusal import Refused
@@ -178,8 +179,8 @@ def is_covered(
             outside = logical_and(outside, each)
     needed = possible_region(consumer, region, at, analyzer)
     boxes: list[Sets] = []
-    # Only iterations in which the consumer runs matter.
-    with analyzer.constraint_scope(outside):
+    # Only iterations matter in which the consumer runs and touches something.
+    with analyzer.constraint_scope(logical_and(outside, _is_some(needed, analyzer))):
         for producer in producers:
             for written in producer.block.writes:
                 if written.buffer is region.buffer:
@@ -235,6 +236,26 @@ def _moving(loops: Sequence[For], region: Sequence[Range]) -> list[For]:
 def _runs(loop: For) -> bool:
     """Whether a loop surely has an iteration."""
     return isinstance(loop.extent, IntImm) and loop.extent.value > 0
+
+
+def _is_some(values: Sets, analyzer: Analyzer) -> PrimExpr:
+    """What holds where none of the sets is empty."""
+    found: PrimExpr = const(True)
+    for each in values:
+        if each.min_value is None or each.max_value is None:
+            continue
+        for low in _parts(each.min_value, Max):
+            for high in _parts(each.max_value, Min):
+                part = analyzer.simplify(le(low, high))
+                found = part if is_true(found) else logical_and(found, part)
+    return found
+
+
+def _parts(bound: PrimExpr, kind: type[Max] | type[Min]) -> list[PrimExpr]:
+    """What a bound is the greatest, or the least, of."""
+    if isinstance(bound, kind):
+        return [*_parts(bound.a, kind), *_parts(bound.b, kind)]
+    return [bound]
 
 
 def includes(outer: Sets, inner: Sequence[IntSet], analyzer: Analyzer) -> bool:

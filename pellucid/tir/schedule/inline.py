@@ -221,7 +221,8 @@ def _iterators_by_position(
         low, high = _ends(index, iterators, analyzer)
         if low is not None and high is not None:
             known.bind(position, Range(low, high + 1))
-    inverse = inverse_affine_iter_map(found.indices, positions, known)
+    # What a variable consists of is put together from the last dimension on.
+    inverse = inverse_affine_iter_map(found.indices[::-1], positions[::-1], known)
     table = {
         var: cast_to(var.dtype, inverse.get(var, domain.min)) for var, domain in iterators.items()
     }

@@ -48,7 +48,7 @@ class ReindexPrimitives(ScheduleCore):
         """Let a block access a copy of a buffer that is indexed by its iteration variables.
 
             C[vi] = A[vi * 2 + 1]          →        for ax0 in range(8):
-                                                        with T.block("A_reindex"):
+                                                        with T.block("A_reindex_reindex"):
                                                             A_reindex[v0] = A[v0 * 2 + 1]
                                                     …   C[vi] = A_reindex[vi]
 
@@ -168,7 +168,8 @@ class ReindexPrimitives(ScheduleCore):
             require_defined(spot, target, self.analyzer(function))
         shape = _shape_of(layout, variables, analyzer)
         copy = decl_buffer(shape, target.dtype, name, scope=scope_name)
-        nest, token = _copy_nest(name, used, index, mapped, target, copy, writes)
+        block_name = name if full or writes else f"{name}_reindex"
+        nest, token = _copy_nest(block_name, used, index, mapped, target, copy, writes)
         changed = Redirect(target, copy, lambda _: list(mapped)).visit(spot.block)
         func = self.tree(function).func
         around = {**buffers_around(func, spot), copy.data: copy}
@@ -180,7 +181,7 @@ class ReindexPrimitives(ScheduleCore):
         body = insert(replace(scope.block.body, table), position, nest)
         new = scope.block.replace(body=body, alloc_buffers=[*scope.block.alloc_buffers, copy])
         self.commit(function, replace(func.body, {scope.block: new}))
-        return self.new_block(function, token, name)
+        return self.new_block(function, token, block_name)
 
     def _require_writable(
         self, spot: Spot, target: Buffer, index: Sequence[PrimExpr], used: Sequence[IterVar]

@@ -11,7 +11,12 @@ from pellucid.support.errors import PellucidError
 from pellucid.tir.block import Block
 from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion, decl_buffer
 from pellucid.tir.functor import StmtExprMutator
-from pellucid.tir.schedule.copies import buffer_at, require_plain_access, require_scope
+from pellucid.tir.schedule.copies import (
+    buffer_at,
+    require_plain_access,
+    require_scope,
+    scope_suffix,
+)
 from pellucid.tir.schedule.core import ScheduleCore
 from pellucid.tir.schedule.edit import replace
 from pellucid.tir.schedule.primitive import primitive
@@ -30,7 +35,7 @@ class StoragePrimitives(ScheduleCore):
     def set_scope(self, block: BlockRV | str, buffer_index: int | str, storage_scope: str) -> None:
         """Store a buffer that a block writes in memory of another kind.
 
-            B = T.alloc_buffer((128,))      →      B = T.alloc_buffer((128,), scope="shared")
+            B = T.alloc_buffer((128,))      →      B_shared = T.alloc_buffer((128,), scope="shared")
 
         `buffer_index` is the position among the block's writes, or the buffer's name.
 
@@ -47,7 +52,7 @@ class StoragePrimitives(ScheduleCore):
         new = decl_buffer(
             buffer.shape,
             buffer.dtype,
-            buffer.name,
+            f"{buffer.name}_{scope_suffix(storage_scope)}",
             strides=buffer.strides,
             elem_offset=buffer.elem_offset,
             scope=storage_scope,
