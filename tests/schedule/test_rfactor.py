@@ -73,6 +73,76 @@ def test_maxima() -> None:
     check(normalise, lambda s: s.rfactor(split_reduction(s, "M")[1], 0))
 
 
+def test_partial_maxima_begin_as_the_result_does() -> None:
+    @T.prim_func
+    def before(A: T.Buffer((4, 16)), B: T.Buffer((4,))) -> None:
+        for i, k in T.grid(4, 16):
+            with T.block("B"):
+                vi, vk = T.axis.remap("SR", [i, k])
+                with T.init():
+                    B[vi] = T.min_value("float32")
+                B[vi] = T.max(B[vi], A[vi, vk])
+
+    @T.prim_func
+    def expected(A: T.Buffer((4, 16)), B: T.Buffer((4,))) -> None:
+        B_rf = T.alloc_buffer((4, 4))
+        for i, k_0, k_1 in T.grid(4, 4, 4):
+            with T.block("B_rf"):
+                vk_1, vi, vk_0 = T.axis.remap("SSR", [k_1, i, k_0])
+                with T.init():
+                    B_rf[vk_1, vi] = T.min_value("float32")
+                B_rf[vk_1, vi] = T.max(B_rf[vk_1, vi], A[vi, vk_0 * 4 + vk_1])
+        for i, k_1 in T.grid(4, 4):
+            with T.block("B"):
+                vk_1, vi = T.axis.remap("RS", [k_1, i])
+                with T.init():
+                    B[vi] = T.min_value("float32")
+                B[vi] = T.max(B[vi], B_rf[vk_1, vi])
+
+    check(before, lambda s: s.rfactor(split_reduction(s, "B")[1], 0), expected)
+
+
+def test_a_sum_that_does_not_begin_with_zero_adds_that_once() -> None:
+    @T.prim_func
+    def before(A: T.Buffer((4, 16)), B: T.Buffer((4,))) -> None:
+        for i, k in T.grid(4, 16):
+            with T.block("B"):
+                vi, vk = T.axis.remap("SR", [i, k])
+                with T.init():
+                    B[vi] = 5.0
+                B[vi] = B[vi] + A[vi, vk]
+
+    check(before, lambda s: s.rfactor(split_reduction(s, "B")[1], 0))
+
+
+def test_reads_of_pairs_stay_in_their_order() -> None:
+    @T.prim_func
+    def pairs(
+        W: T.Buffer((4, 8), "int32"),
+        V: T.Buffer((4, 8)),
+        P: T.Buffer((4,), "int32"),
+        Q: T.Buffer((4,)),
+    ) -> None:
+        for i, k in T.grid(4, 8):
+            with T.block("Q"):
+                vi, vk = T.axis.remap("SR", [i, k])
+                T.reads(W[vi, vk], V[vi, vk])
+                T.writes(P[vi], Q[vi])
+                with T.init():
+                    P[vi] = -1
+                    Q[vi] = T.min_value("float32")
+                p: T.int32 = T.Select(Q[vi] >= V[vi, vk], P[vi], W[vi, vk])
+                q: T.float32 = T.Select(Q[vi] >= V[vi, vk], Q[vi], V[vi, vk])
+                P[vi] = p
+                Q[vi] = q
+
+    sch = check(pairs, lambda s: s.rfactor(split_reduction(s, "Q")[1], 1))
+    for name, buffers in (("Q_rf", ["W", "V"]), ("Q", ["P_rf", "Q_rf"])):
+        found = sch.get(sch.get_block(name))
+        assert [each.buffer.name for each in found.reads] == buffers
+    assert "P_rf[vi, vk_1] = -1" in sch.mod.script()
+
+
 @pytest.mark.parametrize("function", [topi.argmax, topi.argmin])
 def test_pairs(function: Any) -> None:
     data = te.placeholder((4, 16), name="A")

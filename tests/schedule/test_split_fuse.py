@@ -174,6 +174,19 @@ def test_split_of_fused_loops_keeps_the_fused_index_together(factors: list[Any])
     assert f"vj = T.axis.spatial(30, ({index}) % 30)" in text
 
 
+@pytest.mark.parametrize(
+    ("size", "extent"),
+    [
+        (4, "n * T.int64(2)"),
+        (16, "(n * T.int64(8) + T.int64(15)) // T.int64(16)"),
+        (6, "(n * T.int64(8) + T.int64(5)) // T.int64(6)"),
+    ],
+)
+def test_split_of_fused_symbolic_loops(size: int, extent: str) -> None:
+    sch = check(symbolic, lambda s: s.split(s.fuse(*loops(s)), [None, size]), sizes={"n": 5})
+    assert f"in T.grid({extent}, T.int64({size})):" in sch.mod.script()
+
+
 def test_split_with_a_rest_keeps_the_index_together() -> None:
     def steps(sch: Any) -> None:
         _, inner = sch.split(loops(sch)[1], [None, 7])

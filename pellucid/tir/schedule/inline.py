@@ -111,10 +111,14 @@ class InlinePrimitives(ScheduleCore):
         loads = _loads_of(store, buffer)
         old, condition = _guarded_store(producer)
         positions, table = _iterators_by_position(spot, loads[0].indices, analyzer, padded=True)
+        rising = _iterators_by_position(
+            spot, loads[0].indices, analyzer, padded=True, positions=positions, rising=True
+        )[1]
         _require_all_produced(spot, producer, loads[0].indices, analyzer)
         at = dict(zip(positions, _cast_all(old.indices, positions), strict=True))
         values = {var: substitute(expr, at) for var, expr in table.items()}
-        guard = _guard(spot, producer, values, loads[0].indices, old.indices, analyzer)
+        ordered = {var: substitute(expr, at) for var, expr in rising.items()}
+        guard = _guard(spot, producer, ordered, loads[0].indices, old.indices, analyzer)
         produced = _ReplaceLoads(buffer, old.value)
         body: Stmt = BufferStore(
             store.buffer,
@@ -188,14 +192,22 @@ def _only_store(spot: Spot) -> BufferStore:
 
 
 def _iterators_by_position(
-    spot: Spot, indices: Sequence[PrimExpr], analyzer: Analyzer, *, padded: bool = False
+    spot: Spot,
+    indices: Sequence[PrimExpr],
+    analyzer: Analyzer,
+    *,
+    padded: bool = False,
+    positions: list[Var] | None = None,
+    rising: bool = False,
 ) -> tuple[list[Var], dict[Var, PrimExpr]]:
-    """Variables for the positions of an access, and the block's iterators in terms of them.
+    """Variables for the positions of an access (new ones if none are given), and the block's
+    iterators in terms of them.
 
-    `padded` allows positions that no instance accesses.
+    `padded` allows positions that no instance accesses. What an iterator consists of is put
+    together from the last position on, with `rising` from the first.
     """
     require_fixed_domains(spot)
-    positions = [Var(f"p{k}", each.dtype) for k, each in enumerate(indices)]
+    positions = positions or [Var(f"p{k}", each.dtype) for k, each in enumerate(indices)]
     iterators = {v.var: v.dom for v in spot.block.iter_vars if v.dom is not None}
     if all(isinstance(each, Var) and each in iterators for each in indices):
         direct: dict[Any, PrimExpr] = dict(zip(indices, positions, strict=True))
@@ -221,8 +233,8 @@ def _iterators_by_position(
         low, high = _ends(index, iterators, analyzer)
         if low is not None and high is not None:
             known.bind(position, Range(low, high + 1))
-    # What a variable consists of is put together from the last dimension on.
-    inverse = inverse_affine_iter_map(found.indices[::-1], positions[::-1], known)
+    step = 1 if rising else -1
+    inverse = inverse_affine_iter_map(found.indices[::step], positions[::step], known)
     table = {
         var: cast_to(var.dtype, inverse.get(var, domain.min)) for var, domain in iterators.items()
     }

@@ -44,20 +44,25 @@ Identity = Callable[[Sequence[DataType]], Values]
 
 @dataclass(frozen=True)
 class Reducer:
-    """`combine(old values, new values)` and its identity for given dtypes."""
+    """`combine(old values, new values)` and its identity for given dtypes; `repeatable` where it
+    changes nothing to combine the same values once more.
+    """
 
     name: str
     arity: int
     combine: Combine
     identity: Identity
+    repeatable: bool
 
 
 _REDUCERS: list[Reducer] = []
 
 
-def register_reducer(name: str, arity: int, combine: Combine, identity: Identity) -> None:
+def register_reducer(
+    name: str, arity: int, combine: Combine, identity: Identity, *, repeatable: bool = False
+) -> None:
     """Add an associative and commutative way to combine `arity` values at once."""
-    _REDUCERS.append(Reducer(name, arity, combine, identity))
+    _REDUCERS.append(Reducer(name, arity, combine, identity, repeatable))
 
 
 def _least(dtype: DataType) -> PrimExpr:
@@ -89,13 +94,17 @@ def _choose(better: Callable[[PrimExpr, PrimExpr], PrimExpr], ties: bool) -> Com
 
 register_reducer("sum", 1, lambda x, y: [add(x[0], y[0])], _zeros)
 register_reducer("product", 1, lambda x, y: [mul(x[0], y[0])], lambda d: [const(1, d[0])])
-register_reducer("min", 1, lambda x, y: [minimum(x[0], y[0])], lambda d: [_greatest(d[0])])
-register_reducer("max", 1, lambda x, y: [maximum(x[0], y[0])], lambda d: [_least(d[0])])
+register_reducer(
+    "min", 1, lambda x, y: [minimum(x[0], y[0])], lambda d: [_greatest(d[0])], repeatable=True
+)
+register_reducer(
+    "max", 1, lambda x, y: [maximum(x[0], y[0])], lambda d: [_least(d[0])], repeatable=True
+)
 register_reducer("sums", 2, lambda x, y: [add(x[0], y[0]), add(x[1], y[1])], _zeros)
-register_reducer("argmax", 2, _choose(gt, True), _no_index_and(_least))
-register_reducer("argmin", 2, _choose(lt, True), _no_index_and(_greatest))
-register_reducer("argmax", 2, _choose(ge, False), _no_index_and(_least))
-register_reducer("argmin", 2, _choose(le, False), _no_index_and(_greatest))
+register_reducer("argmax", 2, _choose(gt, True), _no_index_and(_least), repeatable=True)
+register_reducer("argmin", 2, _choose(lt, True), _no_index_and(_greatest), repeatable=True)
+register_reducer("argmax", 2, _choose(ge, False), _no_index_and(_least), repeatable=True)
+register_reducer("argmin", 2, _choose(le, False), _no_index_and(_greatest), repeatable=True)
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IterVar, Range, Var
 from pellucid.ir.visitor import substitute, uses_var
 from pellucid.tir.block import Block, BlockRealize
-from pellucid.tir.buffer import Buffer, BufferLoad, decl_buffer
+from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion, decl_buffer
 from pellucid.tir.schedule.bindings import bind_loops
 from pellucid.tir.schedule.core import ScheduleCore
 from pellucid.tir.schedule.edit import replace, statements
 from pellucid.tir.schedule.primitive import primitive
-from pellucid.tir.schedule.reducers import Reduction, find_reduction
+from pellucid.tir.schedule.reducers import Reduction, find_reduction, stored_values
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.regions import buffers_around, with_regions
 from pellucid.tir.schedule.rv import BlockRV, BlockToken, LoopRV
@@ -81,8 +81,9 @@ class RFactorPrimitives(ScheduleCore):
         body = replace(scope.block.body, {nest.loops[0].loop: seq(rf_nest, rest)})
         new = scope.block.replace(body=body, alloc_buffers=[*scope.block.alloc_buffers, *partial])
         func = self.tree(name).func
+        order = [*[each.buffer for each in spot.block.reads], *partial]
         new = _with_new_regions(
-            new, {token, spot.block.token}, buffers_around(func, scope), partial
+            new, {token, spot.block.token}, buffers_around(func, scope), partial, order
         )
         self.commit(name, replace(func.body, {scope.block: new}))
         return self.new_block(name, token, f"{spot.name}_rf")
@@ -267,7 +268,7 @@ def _rf_nest(
     init: Stmt | None = None
     if any(each.iter_type == IterVar.CommReduce for each in iter_vars):
         body = _combined(reduction, partial, indices, sources)
-        begin = reduction.reducer.identity([each.dtype for each in partial])
+        begin = [substitute(each, table) for each in _begin(spot, reduction)]
         init = seq(
             *[BufferStore(b, value, indices) for b, value in zip(partial, begin, strict=True)]
         )
@@ -291,6 +292,18 @@ def _rf_nest(
     for each in reversed(nest.loops):
         result = each.loop.replace(body=result)
     return renew_defs(result), token
+
+
+def _begin(spot: Spot, reduction: Reduction) -> list[PrimExpr]:
+    """What partial results begin with: what the result does, where that may be combined with it
+    once more, else the identity.
+    """
+    init = spot.block.init
+    if reduction.reducer.repeatable and init is not None:
+        found = {each.buffer: each.value for each in stored_values(init)}
+        if all(each in found for each in reduction.buffers):
+            return [found[each] for each in reduction.buffers]
+    return reduction.reducer.identity([each.dtype for each in reduction.buffers])
 
 
 def _offset(index: Var, loop: For) -> PrimExpr:
@@ -329,16 +342,26 @@ def _write_back(nest: _Nest, reduction: Reduction, partial: Sequence[Buffer], ax
 
 
 def _with_new_regions(
-    scope: Block, tokens: set[BlockToken], buffers: dict[Var, Buffer], partial: Sequence[Buffer]
+    scope: Block,
+    tokens: set[BlockToken],
+    buffers: dict[Var, Buffer],
+    partial: Sequence[Buffer],
+    order: Sequence[Buffer],
 ) -> Block:
     known = {**buffers, **{each.data: each for each in partial}}
     table: dict[Block, Block] = {}
+
+    def place(region: BufferRegion) -> int:
+        """Reads stay in the order that they had."""
+        return order.index(region.buffer) if region.buffer in order else len(order)
+
     pending: list[Stmt] = [scope.body]
     while pending:
         current = pending.pop()
         if isinstance(current, BlockRealize):
             if current.block.token in tokens:
-                table[current.block] = with_regions(current.block, known)
+                new = with_regions(current.block, known)
+                table[current.block] = new.replace(reads=sorted(new.reads, key=place))
         else:
             current.walk(
                 lambda each: pending.append(each) if isinstance(each, Stmt) else None,

@@ -110,7 +110,7 @@ class SplitFusePrimitives(ScheduleCore):
             numbers[k] = const(each, dtype) if isinstance(each, int) else cast_to(dtype, each)
             product = mul(product, numbers[k])
         if opened:
-            numbers[opened[0]] = analyzer.simplify(ceildiv(loop.extent, product))
+            numbers[opened[0]] = _parts(loop.extent, product, analyzer)
         elif not analyzer.can_prove_greater_equal(product, loop.extent):
             raise Refused(
                 f"the factors do not cover the loop {spot.name!r}",
@@ -168,6 +168,20 @@ class SplitFusePrimitives(ScheduleCore):
         )
         self.commit(name, replace(self.tree(name).func.body, {parts[0]: new.replace(body=body)}))
         return self.new_loop(name, fused)
+
+
+def _parts(extent: PrimExpr, size: PrimExpr, analyzer: Analyzer) -> PrimExpr:
+    """How many parts of a size cover an extent; common factors of the two stay where a rest may be
+    left: `(n * 128 + 1023) // 1024`.
+    """
+    divides = _is_zero(analyzer.simplify(floormod(extent, size)))
+    if divides or not isinstance(size, IntImm):
+        return analyzer.simplify(ceildiv(extent, size))
+    return floordiv(add(extent, const(size.value - 1, size.dtype)), size)
+
+
+def _is_zero(value: PrimExpr) -> bool:
+    return isinstance(value, IntImm) and value.value == 0
 
 
 def _is(value: Any, number: int) -> bool:
