@@ -379,6 +379,27 @@ def test_decompose_padding_refuses() -> None:
     )
 
 
+def test_transform_layout_keeps_variables_of_one_value() -> None:
+    @T.prim_func
+    def before(A: T.Buffer((1, 8)), C: T.Buffer((1, 8))) -> None:
+        B = T.alloc_buffer((1, 8))
+        for i, j in T.grid(1, 8):
+            with T.block("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = A[vi, vj] + 1.0
+        for i, j in T.grid(1, 8):
+            with T.block("C"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                C[vi, vj] = B[vi, vj] * 2.0
+
+    def with_layout(layout: Any) -> str:
+        sch = check(before, lambda s: s.transform_layout("B", ("write", 0), layout))
+        return sch.mod.script()
+
+    assert "B[vj // 4, vi, vj % 4] = " in with_layout(lambda i, j: (j // 4, i, j % 4))
+    assert "= B[vj] * " in with_layout(lambda i, j: (i * 8 + j,))
+
+
 @pytest.mark.parametrize("tile", [None, 4])
 def test_rolling_buffer(tile: int | None) -> None:
     def steps(sch: Any) -> None:

@@ -280,10 +280,14 @@ class _Relayout(BlockRewriter):
         if not indices:
             return self.layout.map_indices([], self.analyzer)
         widest = max((each.dtype for each in indices), key=lambda dtype: dtype.bits)
-        return self.layout.map_indices(
-            [each if each.dtype == widest else each.astype(str(widest)) for each in indices],
-            self.analyzer,
-        )
+        given = [each if each.dtype == widest else each.astype(str(widest)) for each in indices]
+        # A variable that only moves to another place stays, also one of a single value.
+        moved = dict(zip(self.layout.initial_indices, given, strict=True))
+        mapped = self.layout.map_indices(given, self.analyzer)
+        return [
+            moved[final] if isinstance(final, Var) and isinstance(moved.get(final), Var) else index
+            for final, index in zip(self.layout.final_indices, mapped, strict=True)
+        ]
 
     def visit_for_(self, loop: For) -> Stmt:
         """A loop, whose range helps to simplify."""
