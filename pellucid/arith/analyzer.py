@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from pellucid.arith.assume import assuming
+from pellucid.arith.assume import add_fact, assuming
 from pellucid.arith.const_bound import bound_of
 from pellucid.arith.context import Context, Residue, VarRange
 from pellucid.arith.interval import INFINITY, Interval, Number
@@ -117,7 +117,7 @@ class Analyzer:
     def mark_global_non_neg_value(self, value: Any) -> None:
         """Say that an expression is never negative."""
         context = self._context
-        context.facts.append(context.polynomial(as_expr(value)))
+        add_fact(context, context.polynomial(self.simplify(value)))
         if isinstance(value, Var):
             self.update(value, ConstIntBound(0, INFINITY))
         context.changed()

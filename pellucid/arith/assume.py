@@ -71,15 +71,15 @@ def _mirrored(condition: CmpOp) -> CmpOp:
 def _assume_comparison(context: Context, condition: CmpOp) -> None:
     difference = context.polynomial(condition.b).plus(context.polynomial(condition.a), -1)
     if isinstance(condition, EQ):
-        _add_fact(context, difference)
-        _add_fact(context, difference.scaled(-1))
+        add_fact(context, difference)
+        add_fact(context, difference.scaled(-1))
     elif isinstance(condition, LT | LE):
-        _add_fact(context, difference.shifted(-1 if isinstance(condition, LT) else 0))
+        add_fact(context, difference.shifted(-1 if isinstance(condition, LT) else 0))
     elif isinstance(condition, GT | GE):
-        _add_fact(context, difference.scaled(-1).shifted(-1 if isinstance(condition, GT) else 0))
+        add_fact(context, difference.scaled(-1).shifted(-1 if isinstance(condition, GT) else 0))
 
 
-def _add_fact(context: Context, fact: Polynomial) -> None:
+def add_fact(context: Context, fact: Polynomial) -> None:
     """Note that a polynomial is not negative."""
     context.facts.append(fact)
     monomials = [monomial for monomial in fact.terms if monomial]

@@ -286,28 +286,6 @@ def iter_map_simplify(
     return [to_expr(total, each.dtype) for each, total in zip(indices, result.indices, strict=True)]
 
 
-def as_digits(
-    indices: Sequence[PrimExpr],
-    input_iters: Mapping[Var, Range],
-    predicate: PrimExpr = _TRUE,
-    *,
-    simplify_trivial_iterators: bool = True,
-    analyzer: Analyzer | None = None,
-) -> list[PrimExpr] | None:
-    """The indices written as sums of digits, not simplified further; None where they are none.
-
-    `(i * 16 + j) % 10` stays like this, where a simpler `(i * 6 + j) % 10` no longer tells that it
-    is a digit of one space.
-    """
-    _, result = _rewritten(
-        indices, input_iters, predicate, simplify_trivial_iterators, False, analyzer
-    )
-    if result.errors:
-        return None
-    pairs = zip(indices, result.indices, strict=True)
-    return [to_expr(total, old.dtype) for old, total in pairs]
-
-
 def inverse_affine_iter_map(
     iter_map: Sequence[IterSumExpr],
     outputs: Sequence[PrimExpr],

@@ -444,6 +444,7 @@ def test_descriptions_that_are_met() -> None:
         for row in range(3):
             with T.block("B_o"):
                 vr_o = T.axis.spatial(3, row)
+                vi_o = T.axis.spatial(1, 0)
                 T.reads(A[vr_o, 2:10])
                 T.writes(B[vr_o, 5:13])
                 X = T.match_buffer(A[vr_o, 2:10], (8,))

@@ -311,9 +311,7 @@ def expected_rfactor(a: T.handle, c: T.handle) -> None:
     for i, k in T.grid(n, m):
         with T.block("C_rf"):
             vk, vi = T.axis.remap("SS", [k, i])
-            with T.init():
-                C_rf[vk, vi] = 0.0
-            C_rf[vk, vi] = C_rf[vk, vi] + A[vi, vk]
+            C_rf[vk, vi] = A[vi, vk]
     for i, k in T.grid(n, m):
         with T.block("C"):
             vk, vi = T.axis.remap("RS", [k, i])
@@ -334,13 +332,15 @@ def expected_blockize(a: T.handle, c: T.handle) -> None:
             vk_o = T.axis.reduce(1, 0)
             T.reads(A[vi_o, 0:m])
             T.writes(C[vi_o])
+            with T.init(), T.block("C_init"):
+                T.reads()
+                T.writes(C[vi_o])
+                C[vi_o] = 0.0
             for k in range(m):
                 with T.block("C"):
                     vk_i = T.axis.reduce(m, k)
-                    T.reads(A[vi_o, vk_i])
+                    T.reads(C[vi_o], A[vi_o, vk_i])
                     T.writes(C[vi_o])
-                    with T.init():
-                        C[vi_o] = 0.0
                     C[vi_o] = C[vi_o] + A[vi_o, vk_i]
 
 

@@ -409,13 +409,12 @@ def expected_decompose_padding(a: T.handle, c: T.handle) -> None:
             T.reads()
             T.writes(B[vi])
             B[vi] = 0.0
-    for i in range(n + 2):
+    for i in range(n):
         with T.block("B"):
-            vi = T.axis.spatial(n + 2, i)
-            T.where(i >= 1 and i < n + 1)
-            T.reads(A[vi - 1])
-            T.writes(B[vi])
-            B[vi] = A[vi - 1]
+            vi = T.axis.spatial(n, i)
+            T.reads(A[vi])
+            T.writes(B[vi + 1])
+            B[vi + 1] = A[vi]
     for i in range(n):
         with T.block("C"):
             vi = T.axis.spatial(n, i)
