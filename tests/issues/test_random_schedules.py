@@ -707,3 +707,48 @@ def test_what_holds_nothing_yet_is_not_copied_in() -> None:
         expected="a buffer that comes from outside, whose contents are copied in",
         cure="use cache_write",
     )
+
+
+def test_paddings_of_a_rolling_buffer_are_not_filled_ahead() -> None:
+    def steps(sch: Any) -> Any:
+        sch.compute_at("P", loops(sch, "C")[2])
+        sch.rolling_buffer("P", 0)
+        top = loops(sch, "P")[0]
+        return lambda: sch.decompose_padding("P", top)
+
+    refused(
+        programs.conv,
+        steps,
+        "`decompose_padding` cannot be applied: the indices of 'P' are no bijective map of the "
+        "variables of 'P'.",
+    )
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_paddings_are_not_filled_before_others_read_what_was_there(first: bool) -> None:
+    @T.prim_func
+    def read_first(A: T.Buffer((6,)), P: T.Buffer((8,)), C: T.Buffer((8,))) -> None:
+        for i in range(8):
+            with T.block("C"):
+                vi = T.axis.spatial(8, i)
+                C[vi] = P[vi] * 2.0
+            with T.block("P"):
+                vi = T.axis.spatial(8, i)
+                P[vi] = T.if_then_else(1 <= vi and vi < 7, A[vi - 1], 0.0)
+
+    @T.prim_func
+    def read_ahead(A: T.Buffer((6,)), P: T.Buffer((8,)), C: T.Buffer((8,))) -> None:
+        for i in range(8):
+            with T.block("P"):
+                vi = T.axis.spatial(8, i)
+                P[vi] = T.if_then_else(1 <= vi and vi < 7, A[vi - 1], 0.0)
+            with T.block("C"):
+                vi = T.axis.spatial(8, i)
+                C[vi] = P[7 - vi] * 2.0
+
+    refused(
+        read_first if first else read_ahead,
+        lambda sch: (lambda i: lambda: sch.decompose_padding("P", i))(loops(sch, "P")[0]),
+        "`decompose_padding` cannot be applied: the block 'C' reads elements of 'P' that 'P' does "
+        "not write in the same iteration.",
+    )

@@ -17,12 +17,13 @@ from pellucid.tir.block import Block, BlockRealize, is_true
 from pellucid.tir.buffer import Buffer, BufferLoad
 from pellucid.tir.schedule.bindings import bind_loops
 from pellucid.tir.schedule.core import ScheduleCore
+from pellucid.tir.schedule.cover import common_place, is_covered, outside_analyzer
 from pellucid.tir.schedule.edit import replace
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.regions import buffers_around, with_regions
 from pellucid.tir.schedule.rv import BlockRV, BlockToken, LoopRV
-from pellucid.tir.schedule.scope import loop_ranges, require_complete
+from pellucid.tir.schedule.scope import loop_ranges, require_bijective, require_complete
 from pellucid.tir.schedule.tree import Spot
 from pellucid.tir.stmt import BufferStore, For, ForKind, Stmt, seq
 from pellucid.tir.stmt_functor import renew_defs
@@ -53,7 +54,8 @@ class DecomposePaddingPrimitives(ScheduleCore):
 
         Conditions: the block is complete, and `loop` is around it; its body is one store of
         `T.if_then_else(condition, value, constant)`; where the condition holds, its variables are
-        independent and run through all values of a range.
+        independent and run through all values of a range; each instance stores an element of its
+        own; other blocks in `loop` read only what the block writes in the same iteration.
         """
         spot = self.block(block)
         top = self.loop(loop)
@@ -63,9 +65,12 @@ class DecomposePaddingPrimitives(ScheduleCore):
             raise Refused(f"the loop {top.name!r} is not around the block {spot.name!r}", top, spot)
         loops = spot.loops_from(top)
         store, condition, inside, constant = _padding(spot)
+        plain = self.analyzer(name)
+        require_bijective(spot, store.buffer, store.indices, spot.block.iter_vars, plain)
+        _require_read_after(spot, top, store.buffer, plain)
         around = buffers_around(self.tree(name).func, spot)
         token = BlockToken()
-        known = bind_loops(self.analyzer(name), loop_ranges(each.loop for each in spot.loops()))
+        known = bind_loops(plain.copy(), loop_ranges(each.loop for each in spot.loops()))
         kept = _alone(spot, loops)
         copy = spot.block.replace(body=store.replace(value=inside))
         copy_nest = _copy_nest(spot, copy, condition, kept, known, around)
@@ -86,6 +91,28 @@ class DecomposePaddingPrimitives(ScheduleCore):
         both = seq(renew_defs(fill_nest), rest)
         self.commit(name, replace(self.tree(name).func.body, {top.loop: both}))
         return self.new_block(name, token, fill.name_hint)
+
+
+def _require_read_after(spot: Spot, top: Spot, buffer: Buffer, analyzer: Analyzer) -> None:
+    """Refuse other blocks in the loop that read what the block does not write just before: the
+    filling block would have overwritten it.
+    """
+    blocks = top.blocks()
+    for each in blocks:
+        if each is spot:
+            continue
+        for region in each.block.reads:
+            if region.buffer is not buffer:
+                continue
+            place = common_place(spot, each)
+            known = outside_analyzer(analyzer, place)
+            after = blocks.index(each) > blocks.index(spot)
+            if not after or not is_covered(each, region, [spot], place, known):
+                raise Refused(
+                    f"the block {each.name!r} reads elements of {buffer.name!r} that "
+                    f"{spot.name!r} does not write in the same iteration",
+                    each,
+                )
 
 
 def _alone(spot: Spot, loops: Sequence[Spot]) -> list[For]:

@@ -31,7 +31,7 @@ from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.regions import buffers_around, with_regions
 from pellucid.tir.schedule.rv import BlockRV, BlockToken
-from pellucid.tir.schedule.scope import reads, scope_of, writers_of
+from pellucid.tir.schedule.scope import reads, require_bijective, scope_of, writers_of
 from pellucid.tir.schedule.scope import writes as written_by
 from pellucid.tir.schedule.tree import Spot
 from pellucid.tir.stmt import BufferStore, For, ForKind, Stmt
@@ -196,17 +196,7 @@ class ReindexPrimitives(ScheduleCore):
             raise Refused(
                 f"the indices of {target.name!r} use variables that are not data-parallel", spot
             )
-        domains = {v.var: v.dom for v in used if v.dom is not None}
-        known = self.analyzer(self._looking_at or "main")
-        if detect_iter_map(
-            list(index), domains, check_level=IterMapLevel.BIJECTIVE, analyzer=known
-        ).errors:
-            raise Refused(
-                f"the indices of {target.name!r} are no bijective map of the variables of "
-                f"{spot.name!r}",
-                spot,
-                found=", ".join(repr(each) for each in index),
-            )
+        require_bijective(spot, target, index, used, self.analyzer(self._looking_at or "main"))
 
 
 def as_index_map(mapping: Layout, rank: int, dtype: str) -> IndexMap:

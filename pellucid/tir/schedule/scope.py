@@ -271,6 +271,26 @@ def require_no_repetition(spot: Spot, loops: Iterable[Spot]) -> None:
         )
 
 
+def require_bijective(
+    spot: Spot,
+    buffer: Buffer,
+    indices: Sequence[PrimExpr],
+    variables: Iterable[IterVar],
+    analyzer: Analyzer,
+) -> None:
+    """Refuse indices that some values of a block's variables share."""
+    domains = {v.var: v.dom for v in variables if v.dom is not None}
+    if detect_iter_map(
+        list(indices), domains, check_level=IterMapLevel.BIJECTIVE, analyzer=analyzer
+    ).errors:
+        raise Refused(
+            f"the indices of {buffer.name!r} are no bijective map of the variables of "
+            f"{spot.name!r}",
+            spot,
+            found=", ".join(repr(each) for each in indices),
+        )
+
+
 def require_begin(spot: Spot, analyzer: Analyzer) -> None:
     """Refuse a block with an init that its loops never run: they leave out the beginning of a
     reduction.
