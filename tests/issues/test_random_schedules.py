@@ -734,14 +734,14 @@ def test_paddings_are_not_filled_before_others_read_what_was_there(first: bool) 
                 C[vi] = P[vi] * 2.0
             with T.block("P"):
                 vi = T.axis.spatial(8, i)
-                P[vi] = T.if_then_else(1 <= vi and vi < 7, A[vi - 1], 0.0)
+                P[vi] = T.if_then_else(vi >= 1 and vi < 7, A[vi - 1], 0.0)
 
     @T.prim_func
     def read_ahead(A: T.Buffer((6,)), P: T.Buffer((8,)), C: T.Buffer((8,))) -> None:
         for i in range(8):
             with T.block("P"):
                 vi = T.axis.spatial(8, i)
-                P[vi] = T.if_then_else(1 <= vi and vi < 7, A[vi - 1], 0.0)
+                P[vi] = T.if_then_else(vi >= 1 and vi < 7, A[vi - 1], 0.0)
             with T.block("C"):
                 vi = T.axis.spatial(8, i)
                 C[vi] = P[7 - vi] * 2.0
