@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from pellucid.arith.analyzer import Analyzer
 from pellucid.arith.int_set import IntSet, hull
-from pellucid.ir.arithmetic import add, const, ge, logical_and, lt
+from pellucid.ir.arithmetic import add, cast_to, const, ge, logical_and, lt
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import IntImm, IterVar, Range, Var
+from pellucid.ir.scalar import Cast, IntImm, IterVar, Range, Var
 from pellucid.ir.visitor import uses_var
 from pellucid.tir.block import BlockRealize
 from pellucid.tir.buffer import BufferRegion
@@ -72,8 +72,9 @@ class ComputeAtPrimitives(InlinePrimitives):
 
         Conditions: block and loop are in one scope, and the loop is not around the block; the scope
         is a stage pipeline; the block is complete or a reduction block, no output block and not the
-        only one; all its consumers are below the loop; it runs all instances of its domain; in the
-        end the scope is a stage pipeline again.
+        only one; all its consumers are below the loop; it runs all instances of its domain; its
+        variables are not narrower than their values at the loop; in the end the scope is a stage
+        pipeline again.
         """
         mark = self.mark_of(loop)
         if mark is not None:
@@ -293,6 +294,21 @@ def _holds(part: Stmt, blocks: Sequence[Spot], top: Spot) -> bool:
     return False
 
 
+def _narrowed(value: PrimExpr, variable: IterVar, spot: Spot) -> PrimExpr:
+    """A value in the integer type of a variable; refused where it might not fit."""
+    cast = cast_to(variable.var.dtype, value)
+    if isinstance(cast, Cast) and value.dtype.bits > cast.dtype.bits:
+        raise Refused(
+            f"the variable {variable.var.name!r} of the block {spot.name!r} is narrower than its "
+            "values at the loop",
+            spot,
+            expected=str(value.dtype),
+            found=str(cast.dtype),
+            cure="let all loops and blocks count in one integer type",
+        )
+    return cast
+
+
 def _with_loops(spot: Spot, values: dict[Var, IntSet], keep_unit: bool, analyzer: Analyzer) -> Stmt:
     """The block below new loops over the needed values of its variables."""
     loops: list[For] = []
@@ -304,10 +320,11 @@ def _with_loops(spot: Spot, values: dict[Var, IntSet], keep_unit: bool, analyzer
         domain = variable.dom
         assert domain is not None
         wanted = values.get(variable.var, IntSet.everything())
+        dtype = variable.var.dtype
         low, extent, guarded = clipped_range(wanted, domain, known)
+        low, extent = _narrowed(low, variable, spot), _narrowed(extent, variable, spot)
         binding: PrimExpr = low
         if keep_unit or not (isinstance(extent, IntImm) and extent.value == 1):
-            dtype = variable.var.dtype
             loop = For(
                 Var(f"ax{len(loops)}", dtype), const(0, dtype), extent, ForKind.SERIAL, nothing
             )
