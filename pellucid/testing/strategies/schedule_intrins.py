@@ -17,6 +17,7 @@ from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import Var
 from pellucid.ir.visitor import Mutator, pre_order, uses_var
 from pellucid.testing.strategies.schedule_picks import number
+from pellucid.tir.analysis.free_vars import undefined_vars
 from pellucid.tir.block import Block, BlockRealize
 from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion, decl_buffer, full_region
 from pellucid.tir.function import PrimFunc
@@ -33,7 +34,8 @@ def intrinsic_for(block: Block, rng: random.Random) -> str | None:
     regions: dict[Buffer, BufferRegion] = {}
     for each in (*block.writes, *block.reads):
         regions.setdefault(each.buffer, each)
-    used = {e.buffer for e in pre_order(block.body) if isinstance(e, BufferLoad | BufferStore)}
+    accesses = [e for e in pre_order(block.body) if isinstance(e, BufferLoad | BufferStore)]
+    used = list(dict.fromkeys(each.buffer for each in accesses))
     parts: dict[Buffer, tuple[Buffer, list[PrimExpr]]] = {}
     for buffer in used:
         part = _part(buffer, regions.get(buffer))
@@ -50,6 +52,8 @@ def intrinsic_for(block: Block, rng: random.Random) -> str | None:
     if any(uses_var(each, lambda var: var not in loops) for each in extents):
         return None
     desc = _function(body, parts, written)
+    if undefined_vars(desc):
+        return None
     impl = _function(_OtherKind(rng).visit(renew_defs(body)), parts, written)
     name = f"law.made_{rng.randrange(10**9)}"
     TensorIntrin.register(name, desc, renew_defs(impl), override=True)
@@ -79,7 +83,10 @@ class _Moved(StmtExprMutator):
     def indices(self, buffer: Buffer, indices: tuple[PrimExpr, ...]) -> list[PrimExpr]:
         """Indices relative to a part's begin."""
         begin = self.parts[buffer][1]
-        return [self.analyzer.simplify(sub(a, b)) for a, b in zip(indices, begin, strict=True)]
+        return [
+            self.visit(self.analyzer.simplify(sub(a, b)))
+            for a, b in zip(indices, begin, strict=True)
+        ]
 
     def visit_buffer_load_(self, load: BufferLoad) -> PrimExpr:
         """A load."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from pellucid.support.errors import RegistryError, ScheduleError, did_you_mean
+from pellucid.tir.analysis.free_vars import undefined_vars
 from pellucid.tir.block import Block, BlockRealize
 from pellucid.tir.function import PrimFunc
 
@@ -71,8 +72,15 @@ def root_of(func: PrimFunc, what: str) -> Block:
 
 
 def _check(desc: PrimFunc, impl: PrimFunc) -> None:
-    root_of(desc, "description")
-    root_of(impl, "implementation")
+    for func, what in ((desc, "description"), (impl, "implementation")):
+        root_of(func, what)
+        unknown = undefined_vars(func)
+        if unknown:
+            raise ScheduleError(
+                f"The {what} of a tensor intrinsic uses {unknown[0].name!r}, which it does not "
+                "define.",
+                expected="loops, blocks and the buffers of its parameters",
+            )
     if len(desc.params) != len(impl.params):
         raise ScheduleError(
             "Description and implementation differ in their number of parameters.",

@@ -34,7 +34,7 @@ from pellucid.tir.schedule.exact_writes import certainly_writes, require_defined
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import BlockRV, BlockToken, LoopRV
-from pellucid.tir.schedule.scope import reads, scope_of, writes
+from pellucid.tir.schedule.scope import reads, require_begin, scope_of, writes
 from pellucid.tir.schedule.tree import Spot
 from pellucid.tir.stmt import BufferStore, For, ForKind, Stmt
 
@@ -83,7 +83,8 @@ class ReadAtPrimitives(ScheduleCore):
 
         Conditions: the scope exists; the block is below the loop and is the only one below it that
         touches such a buffer, apart from those that read what it wrote in the same iteration; what
-        it writes is known exactly, with the same extent in all iterations; no use through pointers,
+        it writes is known exactly, with the same extent in all iterations; a reduction begins at
+        the beginning of its domain; no use through pointers,
         views or calls.
         """
         return self._at(loop, block, write_buffer_index, storage_scope, writing=True)
@@ -116,6 +117,7 @@ class ReadAtPrimitives(ScheduleCore):
         analyzer = outside_analyzer(self.analyzer(name), top)
         sets = _touched(touching, buffer, top, analyzer)
         if writing:
+            require_begin(spot, self.analyzer(name))
             _require_written_first(spot, buffer, touching, top, analyzer)
             _require_exact(spot, buffer, sets, top, analyzer)
         else:

@@ -24,7 +24,7 @@ from pellucid.ir.scalar import (
     Sub,
     Var,
 )
-from pellucid.ir.visitor import Mutator, uses_var
+from pellucid.ir.visitor import Mutator, pre_order, uses_var
 from pellucid.support.errors import RegistryError
 from pellucid.tir.block import Block, BlockRealize
 from pellucid.tir.buffer import Buffer, BufferLoad, BufferRegion, MatchBufferRegion
@@ -127,12 +127,29 @@ _PROMOTING: dict[type[PrimExpr], Any] = {
 }
 
 
-class _Translation(Mutator):
-    """Puts variables of the program into an index of the description, whatever their width."""
+# For each buffer of a description: the program's, and the begin of the region in it.
+Begins = dict[Buffer, tuple[Buffer, list[PrimExpr]]]
 
-    def __init__(self, table: dict[Node, Any]) -> None:
+
+class _Translation(Mutator):
+    """Puts variables and buffers of the program into an index of the description, whatever their
+    width.
+    """
+
+    def __init__(self, table: dict[Node, Any], begins: Begins) -> None:
         super().__init__()
         self.replaced = table
+        self.begins = begins
+
+    def visit_buffer_load_(self, load: BufferLoad) -> PrimExpr:
+        """A load from a buffer that was met before."""
+        if load.buffer not in self.begins:
+            return self.visit_default(load)
+        buffer, begin = self.begins[load.buffer]
+        indices = list(begin)
+        for k, each in enumerate(load.indices, len(begin) - len(load.indices)):
+            indices[k] = arithmetic.add(indices[k], self.visit(each))
+        return BufferLoad(buffer, indices)
 
     def visit_binary_op_(self, expr: BinaryOp) -> PrimExpr:
         """An operation on what the operands became."""
@@ -153,8 +170,7 @@ class _Matcher:
             if each.dom is not None:
                 analyzer.bind(each.var, each.dom)
         self.table: dict[Node, Any] = {}
-        # For each buffer of the description: the program's, and the begin of the region in it.
-        self.begins: dict[Buffer, tuple[Buffer, list[PrimExpr]]] = {}
+        self.begins: Begins = {}
         self.inner: set[Var] = set()
 
     def match(self, left: Any, right: Any) -> None:
@@ -256,6 +272,7 @@ class _Matcher:
         # Simplified, a panel that the intrinsic stays in no longer depends on where it is there.
         begin = [self.analyzer.simplify(each) for each in left.indices[:extra]]
         for x, y in zip(left.indices[extra:], right.indices, strict=True):
+            self.meet(x, y)
             begin.append(self.analyzer.simplify(sub(x, cast_to(x.dtype, self.translated(y)))))
         if any(uses_var(each, self.inner.__contains__) for each in begin):
             raise _MismatchError(left, right)
@@ -267,9 +284,18 @@ class _Matcher:
         if isinstance(right, BufferStore):
             self.match(left.value, right.value)
 
+    def meet(self, left: PrimExpr, right: PrimExpr) -> None:
+        """Compare the loads in two indices, where the description's buffer was not met before."""
+        loads = [
+            [e for e in pre_order(index) if isinstance(e, BufferLoad)] for index in (left, right)
+        ]
+        for a, b in zip(*loads, strict=False):
+            if b.buffer not in self.begins:
+                self.match(a, b)
+
     def translated(self, expr: PrimExpr) -> PrimExpr:
         """An index of the description in terms of the program's variables."""
-        return _Translation(self.table).visit(expr)
+        return _Translation(self.table, self.begins).visit(expr)
 
     def same(self, left: PrimExpr, right: PrimExpr) -> bool:
         """Whether an expression of the description says what one of the program does."""

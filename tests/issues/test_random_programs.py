@@ -1,0 +1,143 @@
+"""What random schedules found in programs with conditions, searches and parts of reductions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pellucid import tir
+from pellucid.script import tir as T
+from pellucid.support.errors import ScheduleError
+from pellucid.testing.strategies import schedule_programs as programs
+from pellucid.tir.functor import StmtExprMutator
+from pellucid.tir.schedule import TensorIntrin
+from tests.schedule.harness import check, refused
+from tests.schedule.programs import loops
+
+
+def test_the_rest_of_a_reduction_is_not_written_to_a_cache_that_never_begins() -> None:
+    def steps(sch: Any) -> Any:
+        sch.loop_partition(loops(sch, "C")[2], [4, 4])
+        rest = loops(sch, "C_k1")[2]
+        return lambda: sch.write_at(rest, "C_k1", 0, "shared")
+
+    refused(
+        programs.quantized,
+        steps,
+        "`write_at` cannot be applied: the loops around the block 'C_k1' leave out the beginning "
+        "of its reduction.",
+        expected="vk from 0",
+        found="4",
+    )
+
+
+@T.prim_func
+def gather_desc(
+    at: T.Buffer((4,), "int32", offset_factor=1),
+    source: T.Buffer((8,), offset_factor=1),
+    result: T.Buffer((4,), offset_factor=1),
+) -> None:
+    with T.block("root"):
+        T.reads(at[0:4], source[0:8])
+        T.writes(result[0:4])
+        for i in range(4):
+            with T.block("gather"):
+                vi = T.axis.spatial(4, i)
+                T.reads(at[vi], source[0:8])
+                T.writes(result[vi])
+                result[vi] = source[at[vi]] + T.Cast("float32", at[vi])
+
+
+@T.prim_func
+def scatter_desc(
+    at: T.Buffer((4,), "int32", offset_factor=1),
+    source: T.Buffer((8,), offset_factor=1),
+    result: T.Buffer((4,), offset_factor=1),
+) -> None:
+    with T.block("root"):
+        T.reads(at[0:4], source[0:8])
+        T.writes(result[0:4])
+        for i in range(4):
+            with T.block("gather"):
+                vi = T.axis.spatial(4, i)
+                T.reads(at[0:4], source[0:8])
+                T.writes(result[vi])
+                result[vi] = source[at[3 - vi]] + T.Cast("float32", at[vi])
+
+
+@T.prim_func
+def scaled(a: T.Buffer((4,), offset_factor=1), b: T.Buffer((4,), offset_factor=1)) -> None:
+    with T.block("root"):
+        T.reads(a[0:4])
+        T.writes(b[0:4])
+        for i in range(4):
+            with T.block("scale"):
+                vi = T.axis.spatial(4, i)
+                b[vi] = a[vi] * 2.0
+
+
+@T.prim_func
+def gather_impl(
+    at: T.Buffer((4,), "int32", offset_factor=1),
+    source: T.Buffer((8,), offset_factor=1),
+    result: T.Buffer((4,), offset_factor=1),
+) -> None:
+    with T.block("root"):
+        T.reads(at[0:4], source[0:8])
+        T.writes(result[0:4])
+        for i in T.unroll(4):
+            result[i] = source[at[i]] + T.Cast("float32", at[i])
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_indices_loaded_from_memory_meet_those_of_an_intrinsic(swapped: bool) -> None:
+    @T.prim_func
+    def gather(A: T.Buffer((8,)), B: T.Buffer((3, 4))) -> None:
+        P = T.alloc_buffer((3, 4), "int32")
+        for i, j in T.grid(3, 4):
+            with T.block("P"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                P[vi, vj] = (vi * 3 + vj * 5) % 8
+        for i, j in T.grid(3, 4):
+            with T.block("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                T.reads(P[vi, vj], A[0:8])
+                T.writes(B[vi, vj])
+                B[vi, vj] = A[P[vi, vj]] + T.Cast("float32", P[vi, vj])
+
+    name = "tests.gather"
+    TensorIntrin.register(name, gather_desc, gather_impl, override=True)
+    if swapped:
+
+        def steps(sch: Any) -> Any:
+            sch.reindex("B", ("write", 0))
+            j = loops(sch, "B")[1]
+            sch.blockize(j)
+            return lambda: sch.tensorize("B_o", "tests.scatter")
+
+        TensorIntrin.register("tests.scatter", scatter_desc, scatter_desc, override=True)
+        refused(
+            gather,
+            steps,
+            "`tensorize` cannot be applied: the block 'B_o' does not compute what the intrinsic "
+            "'tests.scatter' does.",
+        )
+    else:
+        check(gather, lambda sch: sch.tensorize(loops(sch, "B")[1], name))
+
+
+def test_an_intrinsic_knows_only_its_own_buffers() -> None:
+    other = tir.decl_buffer((4,), "float32", "other")
+
+    class Open(StmtExprMutator):
+        def visit_buffer_load_(self, load: Any) -> Any:
+            return tir.BufferLoad(other, load.indices)
+
+    stray = scaled.with_body(Open().visit(scaled.body))
+    for pair, what in ((stray, scaled), "description"), ((scaled, stray), "implementation"):
+        with pytest.raises(ScheduleError) as caught:
+            TensorIntrin.register("tests.open", *pair, override=True)
+        assert caught.value.message == (
+            f"The {what} of a tensor intrinsic uses 'other', which it does not define."
+        )
