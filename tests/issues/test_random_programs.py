@@ -141,3 +141,48 @@ def test_an_intrinsic_knows_only_its_own_buffers() -> None:
         assert caught.value.message == (
             f"The {what} of a tensor intrinsic uses 'other', which it does not define."
         )
+
+
+def test_rolling_copies_of_several_rows_keep_what_ends_in_the_window() -> None:
+    def steps(sch: Any) -> None:
+        sch.read_at(loops(sch, "D")[0], "D", 0, "local")
+        sch.compute_at("B_local", loops(sch, "D")[1])
+        sch.rolling_buffer("B_local", 0)
+
+    check(programs.blur_rows, steps)
+
+
+def test_parallel_loops_share_no_rolling_buffer() -> None:
+    def steps(sch: Any) -> Any:
+        sch.parallel(loops(sch, "C")[1])
+        sch.compute_at("P", loops(sch, "C")[2])
+        return lambda: sch.rolling_buffer("P", 0)
+
+    refused(
+        programs.conv,
+        steps,
+        "`rolling_buffer` cannot be applied: iterations of the loop 'y', which run in no order, "
+        "share parts of 'P'.",
+    )
+
+
+def test_parallel_loops_roll_buffers_of_their_own() -> None:
+    @T.prim_func
+    def rows(A: T.Buffer((4, 10)), C: T.Buffer((4, 8))) -> None:
+        B = T.alloc_buffer((4, 10))
+        for i, j in T.grid(4, 10):
+            with T.block("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = A[vi, vj] * 2.0
+        for i, j in T.grid(4, 8):
+            with T.block("C"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                C[vi, vj] = B[vi, vj] + B[vi, vj + 1] + B[vi, vj + 2]
+
+    def steps(sch: Any) -> None:
+        i, j = loops(sch, "C")
+        sch.parallel(i)
+        sch.compute_at("B", j)
+        sch.rolling_buffer("B", 0)
+
+    check(rows, steps)

@@ -9,7 +9,7 @@ from pellucid.arith.int_set import IntSet
 from pellucid.arith.linear_equation import detect_linear_equation
 from pellucid.ir.arithmetic import add, const, floormod, ge, logical_and, logical_or, lt, sub
 from pellucid.ir.prim_expr import PrimExpr
-from pellucid.ir.scalar import IntImm, Range
+from pellucid.ir.scalar import IntImm, Range, Var
 from pellucid.ir.visitor import uses_var
 from pellucid.tir.block import is_true
 from pellucid.tir.buffer import Buffer, BufferRegion, decl_buffer
@@ -66,8 +66,8 @@ class RollingBufferPrimitives(ScheduleCore):
         stage pipeline; all consumers are in a serial
         or unrolled loop around the block that starts at 0; along one dimension the part that one
         iteration needs moves by a constant step with it, is wider than the step, and has the same
-        constant size everywhere; other dimensions do not move with the loop; the buffer is used
-        through plain accesses only.
+        constant size everywhere; other dimensions do not move with the loop; parallel loops around
+        use elements of their own in each iteration; the buffer is used through plain accesses only.
         """
         spot = self.block(block)
         name = self.name_of(block)
@@ -78,6 +78,9 @@ class RollingBufferPrimitives(ScheduleCore):
         for each in [spot, *consumers_of(spot)]:
             require_plain_access(each.block, buffer, each)
         window = _window(spot, buffer, self.analyzer(name))
+        for each in spot.loops():
+            if not _in_order(each):
+                _require_own_part(spot, each, window.axis, buffer, self.analyzer(name))
         func = self.tree(name).func
         shape = list(buffer.shape)
         shape[window.axis] = const(window.size, shape[window.axis].dtype)
@@ -171,37 +174,70 @@ def _window_along(
     analyzer: Analyzer,
     buffer: Buffer,
 ) -> _Window:
-    if loop.loop.kind not in (ForKind.SERIAL, ForKind.UNROLLED):
+    if not _in_order(loop):
         raise Refused(
             f"the loop {loop.name!r} does not run in order",
             loop,
             found=loop.loop.kind.name.lower(),
         )
-    low, high = values.min_value, values.max_value
-    var = loop.loop.loop_var
+    low, var = values.min_value, loop.loop.loop_var
     problem = Refused(
         f"the part of {buffer.name!r} that one iteration of {loop.name!r} needs has no fixed size "
         "or step",
         loop,
         spot,
     )
-    if low is None or high is None or not _is_zero(loop.loop.min):
+    movement = _movement(values, var, analyzer)
+    if low is None or movement is None or not _is_zero(loop.loop.min):
         raise problem
-    size = analyzer.simplify(add(sub(high, low), 1))
-    steps = detect_linear_equation(low, [var], analyzer)
-    if not steps or not isinstance(steps[0], IntImm) or not isinstance(size, IntImm):
-        raise problem
-    step = steps[0].value
-    if not 0 < step < size.value:
+    step, size = movement
+    if not 0 < step < size:
         raise Refused(
             f"neighbouring iterations of {loop.name!r} need no common part of {buffer.name!r}",
             loop,
-            found=f"a step of {step}, a size of {size.value}",
+            found=f"a step of {step}, a size of {size}",
         )
     first = lt(var, const(1, var.dtype))
-    index = ranges[axis].min
-    fresh = ge(index, analyzer.simplify(add(low, size.value - step)))
-    return _Window(axis, size.value, logical_or(first, analyzer.simplify(fresh)))
+    last = sub(add(ranges[axis].min, ranges[axis].extent), 1)
+    fresh = ge(analyzer.simplify(last), analyzer.simplify(add(low, size - step)))
+    return _Window(axis, size, logical_or(first, analyzer.simplify(fresh)))
+
+
+def _in_order(loop: Spot) -> bool:
+    return loop.loop.kind in (ForKind.SERIAL, ForKind.UNROLLED)
+
+
+def _movement(values: IntSet, var: Var, analyzer: Analyzer) -> tuple[int, int] | None:
+    """The step by which a loop moves a set, and the set's size; None unless both are numbers."""
+    low, high = values.min_value, values.max_value
+    if low is None or high is None:
+        return None
+    size = analyzer.simplify(add(sub(high, low), 1))
+    steps = detect_linear_equation(low, [var], analyzer)
+    if not steps or not isinstance(steps[0], IntImm) or not isinstance(size, IntImm):
+        return None
+    return steps[0].value, size.value
+
+
+def _require_own_part(
+    spot: Spot, loop: Spot, rolled: int, buffer: Buffer, analyzer: Analyzer
+) -> None:
+    """Refuse a loop that runs in no order, unless its iterations use different parts of the buffer
+    along a dimension that is not rolled: a window holds the elements of one iteration at a time.
+    """
+    known = outside_analyzer(analyzer, loop)
+    region = next(each for each in spot.block.writes if each.buffer is buffer)
+    sets = possible_region(spot, region, loop, known, exact=False)
+    for axis, each in enumerate(sets):
+        movement = _movement(each, loop.loop.loop_var, known)
+        if axis != rolled and movement is not None and abs(movement[0]) >= movement[1]:
+            return
+    raise Refused(
+        f"iterations of the loop {loop.name!r}, which run in no order, share parts of "
+        f"{buffer.name!r}",
+        loop,
+        spot,
+    )
 
 
 def _is_zero(expr: PrimExpr) -> bool:
