@@ -131,6 +131,10 @@ class LoopInterpreter(ScalarEvaluator):
     def allocate(self, buffer: Buffer) -> None:
         """Fresh memory for a buffer."""
         shape = tuple(self.integer(extent) for extent in buffer.shape)
+        if min(shape, default=0) < 0:
+            raise InterpreterError(
+                f"The buffer {buffer.name!r} has a negative extent.", found=str(list(shape))
+            )
         strides = tuple(self.integer(s) for s in buffer.strides) or compact_strides(shape)
         last = sum((extent - 1) * s for extent, s in zip(shape, strides, strict=True))
         size = 0 if 0 in shape else last + 1 + self.integer(buffer.elem_offset)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pellucid import tir
+from pellucid.interp import run
 from pellucid.script import tir as T
-from pellucid.support.errors import ScheduleError
+from pellucid.support.errors import InterpreterError, ScheduleError
 from pellucid.testing.strategies import schedule_programs as programs
 from pellucid.tir.functor import StmtExprMutator
 from pellucid.tir.schedule import TensorIntrin
@@ -186,3 +188,28 @@ def test_parallel_loops_roll_buffers_of_their_own() -> None:
         sch.rolling_buffer("B", 0)
 
     check(rows, steps)
+
+
+def test_parts_that_no_iteration_touches_are_empty() -> None:
+    def steps(sch: Any) -> None:
+        sch.blockize([sch.get_block("P")])
+        sch.cache_read("P", 0, "local")
+
+    check(programs.pad_row, steps)
+
+
+def test_memory_of_a_negative_size_is_an_error_of_the_program() -> None:
+    @T.prim_func
+    def negative(A: T.Buffer((4,))) -> None:
+        for i in range(4):
+            with T.block("A"):
+                vi = T.axis.spatial(4, i)
+                B = T.alloc_buffer((vi - 1,))
+                A[vi] = 0.0
+                if vi > 1:
+                    B[0] = 1.0
+
+    with pytest.raises(InterpreterError) as caught:
+        run(negative, np.zeros(4, "float32"))
+    assert caught.value.message == "The buffer 'B' has a negative extent."
+    assert caught.value.found == "[-1]"

@@ -26,7 +26,7 @@ from pellucid.ir.node import Map
 from pellucid.ir.scalar import IterVar, Var
 from pellucid.ir.structural import first_difference
 from pellucid.ir.visitor import Mutator, pre_order, substitute
-from pellucid.support.errors import PellucidError, ScheduleError
+from pellucid.support.errors import ScheduleError
 from pellucid.testing.strategies.schedule_cases import (
     ScheduleCase,
     arguments_of,
@@ -171,7 +171,7 @@ class ScheduleRun:
             for name, func in self.case.functions().items():
                 if module[name] is not func:
                     self._compare(name, func, module[name], relaid)
-        except (PellucidError, AssertionError) as error:
+        except Exception as error:  # A crash is a finding too.
             return f"{type(error).__name__}: {error}\n{module.script()}"
         return None
 

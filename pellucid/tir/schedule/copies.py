@@ -12,7 +12,7 @@ from typing import Any
 
 from pellucid.arith.analyzer import Analyzer
 from pellucid.arith.int_set import IntSet
-from pellucid.ir.arithmetic import add, cast_to, const, ge, logical_and, lt, sub
+from pellucid.ir.arithmetic import add, cast_to, const, ge, logical_and, lt, maximum, sub
 from pellucid.ir.node import Node
 from pellucid.ir.op import Op
 from pellucid.ir.prim_expr import PrimExpr
@@ -87,6 +87,9 @@ def part_of(buffer: Buffer, sets: Sequence[IntSet], analyzer: Analyzer) -> Part:
     for values, extent in zip(sets, buffer.shape, strict=True):
         domain = Range(min=const(0, extent.dtype), extent=extent)
         low, length, guarded = clipped_range(values, domain, analyzer)
+        # What a condition keeps from being touched may leave less than nothing.
+        if not analyzer.can_prove_greater_equal(length, 0):
+            length = analyzer.simplify(maximum(length, const(0, length.dtype)))
         part.begin.append(low)
         part.extent.append(length)
         part.guarded.append(guarded)
