@@ -213,3 +213,28 @@ def test_memory_of_a_negative_size_is_an_error_of_the_program() -> None:
         run(negative, np.zeros(4, "float32"))
     assert caught.value.message == "The buffer 'B' has a negative extent."
     assert caught.value.found == "[-1]"
+
+
+def test_blocks_under_different_conditions_are_not_blockized_together() -> None:
+    @T.prim_func
+    def halves(A: T.Buffer((8,)), B: T.Buffer((8,)), C: T.Buffer((8,))) -> None:
+        for i in range(8):
+            with T.block("B"):
+                vi = T.axis.spatial(8, i)
+                T.where(i < 4)
+                B[vi] = A[vi] + 1.0
+            with T.block("C"):
+                vi = T.axis.spatial(8, i)
+                C[vi] = A[vi] * 2.0
+
+    def steps(sch: Any) -> Any:
+        blocks = [sch.get_block("B"), sch.get_block("C")]
+        return lambda: sch.blockize(blocks)
+
+    refused(
+        halves,
+        steps,
+        "`blockize` cannot be applied: the blocks 'B' and 'C' run under different conditions.",
+        expected="i < 4",
+        found="T.bool(True)",
+    )

@@ -60,8 +60,8 @@ class BlockizePrimitives(ScheduleCore):
 
         Conditions: exactly one block is below a loop that is given; the bindings are affine and can
         be divided between outer and inner loops; bounds of inner loops do not depend on outer ones;
-        several blocks divide their variables at the same outer loops; a reduction with an init
-        begins in the loops.
+        several blocks divide their variables at the same outer loops and run under one condition
+        there; a reduction with an init begins in the loops.
         """
         if isinstance(target, LoopRV):
             spots, name = [only_block(self.loop(target))], self.name_of(target)
@@ -77,6 +77,7 @@ class BlockizePrimitives(ScheduleCore):
             _divide(spot, loops, self.analyzer(name))
             for spot, loops in zip(spots, inner, strict=True)
         ]
+        _require_one_condition(spots, parts)
         outer = _Outer(preserve_unit_iters)
         table: dict[Block | BlockRealize, Block | BlockRealize] = {}
         inits: list[Stmt] = []
@@ -105,6 +106,20 @@ class BlockizePrimitives(ScheduleCore):
         new = BlockRealize(outer.values, outer.predicate, block)
         self.commit(name, replace(func.body, {node: new}))
         return self.new_block(name, token, block.name_hint)
+
+
+def _require_one_condition(spots: Sequence[Spot], parts: Sequence[SubspaceDivision]) -> None:
+    """Refuse blocks that do not run in the same iterations of the loops around."""
+    wanted = parts[0].outer_predicate
+    for spot, part in zip(spots, parts, strict=True):
+        if not structural_equal(part.outer_predicate, wanted):
+            raise Refused(
+                f"the blocks {spots[0].name!r} and {spot.name!r} run under different conditions",
+                spots[0],
+                spot,
+                expected=repr(wanted),
+                found=repr(part.outer_predicate),
+            )
 
 
 def _below_common_place(spots: Sequence[Spot]) -> tuple[list[list[Spot]], Stmt]:
