@@ -103,7 +103,7 @@ class BlockizePrimitives(ScheduleCore):
             token=token,
         )
         block = with_regions(block, buffers_around(func, spots[0]))
-        new = BlockRealize(outer.values, outer.predicate, block)
+        new = BlockRealize(outer.values, parts[0].outer_predicate, block)
         self.commit(name, replace(func.body, {node: new}))
         return self.new_block(name, token, block.name_hint)
 
@@ -187,7 +187,6 @@ class _Outer:
     keep_unit: bool
     iter_vars: list[IterVar] = field(default_factory=list[IterVar])
     values: list[PrimExpr] = field(default_factory=list[PrimExpr])
-    predicate: PrimExpr = field(default_factory=lambda: const(True))
     reduces: bool = False
     own: list[Var] = field(default_factory=list[Var])
 
@@ -260,7 +259,6 @@ def _inner_realize(
         values.append(known.simplify(low) if not is_const(_begin(each.inner), 0) else low)
         whole = is_const(each.outer.extent, 1) and is_const(high, 0)
         table[variable.var] = var if whole else add(mul(place, extent), var)
-    outer.predicate = _joined(outer.predicate, part.outer_predicate)
     block = substitute(old.replace(iter_vars=iter_vars), table)
     return BlockRealize(values, part.inner_predicate, with_regions(block, buffers))
 

@@ -29,7 +29,7 @@ from pellucid.support.errors import (
 from pellucid.tir.function import PrimFunc
 from pellucid.tir.schedule.encode import text_of
 from pellucid.tir.schedule.instruction import Instruction
-from pellucid.tir.schedule.refusal import Refused, UnknownReference
+from pellucid.tir.schedule.refusal import Refused, UnknownReference, mismatch_refused
 from pellucid.tir.schedule.rv import BlockRV, BlockToken, LoopRV
 from pellucid.tir.schedule.stage_pipeline import StagePipelines
 from pellucid.tir.schedule.trace import Trace
@@ -323,14 +323,7 @@ class ScheduleCore:
             if isinstance(error, Refused):
                 raise self._error(inst.kind, error) from None
             if isinstance(error, TypeMismatchError):
-                text = error.message.rstrip(".")
-                clause = Refused(
-                    text[:1].lower() + text[1:],
-                    expected=error.expected,
-                    found=error.found,
-                    cure=error.cure,
-                )
-                raise self._error(inst.kind, clause) from error
+                raise self._error(inst.kind, mismatch_refused(error)) from error
             raise
         finally:
             self._running.clear()

@@ -304,6 +304,39 @@ def common_place(a: Spot, b: Spot) -> Spot:
     return next(each for each in b.above() if id(each) in around)
 
 
+def by_common_place(producers: Iterable[Spot], consumer: Spot) -> dict[Spot, list[Spot]]:
+    """Producers by the closest loop or block around them and a consumer."""
+    groups: dict[Spot, list[Spot]] = {}
+    for each in producers:
+        groups.setdefault(common_place(each, consumer), []).append(each)
+    return groups
+
+
+def require_written_before(
+    spot: Spot,
+    buffer: Buffer,
+    readers: Sequence[Spot],
+    analyzer: Analyzer,
+    place: Spot | None = None,
+) -> None:
+    """Refuse readers of what a block does not write before them in the same iteration of a place,
+    the closest around both if none is given. The readers are in order, the block among them.
+    """
+    for each in readers:
+        for region in each.block.reads:
+            if region.buffer is not buffer:
+                continue
+            at = common_place(spot, each) if place is None else place
+            known = outside_analyzer(analyzer, at)
+            after = readers.index(each) > readers.index(spot)
+            if not after or not is_covered(each, region, [spot], at, known):
+                raise Refused(
+                    f"the block {each.name!r} reads elements of {buffer.name!r} that "
+                    f"{spot.name!r} does not write in the same iteration",
+                    each,
+                )
+
+
 def outside_analyzer(analyzer: Analyzer, at: Spot) -> Analyzer:
     """An analyzer that knows the loops around a place, the variables of the blocks around it, and
     the place's own.

@@ -17,7 +17,7 @@ from pellucid.tir.block import Block, BlockRealize, is_true
 from pellucid.tir.buffer import Buffer, BufferLoad
 from pellucid.tir.schedule.bindings import bind_loops
 from pellucid.tir.schedule.core import ScheduleCore
-from pellucid.tir.schedule.cover import common_place, is_covered, outside_analyzer
+from pellucid.tir.schedule.cover import require_written_before
 from pellucid.tir.schedule.edit import replace
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
@@ -67,7 +67,7 @@ class DecomposePaddingPrimitives(ScheduleCore):
         store, condition, inside, constant = _padding(spot)
         plain = self.analyzer(name)
         require_bijective(spot, store.buffer, store.indices, spot.block.iter_vars, plain)
-        _require_read_after(spot, top, store.buffer, plain)
+        require_written_before(spot, store.buffer, top.blocks(), plain)
         around = buffers_around(self.tree(name).func, spot)
         token = BlockToken()
         known = bind_loops(plain.copy(), loop_ranges(each.loop for each in spot.loops()))
@@ -91,28 +91,6 @@ class DecomposePaddingPrimitives(ScheduleCore):
         both = seq(renew_defs(fill_nest), rest)
         self.commit(name, replace(self.tree(name).func.body, {top.loop: both}))
         return self.new_block(name, token, fill.name_hint)
-
-
-def _require_read_after(spot: Spot, top: Spot, buffer: Buffer, analyzer: Analyzer) -> None:
-    """Refuse other blocks in the loop that read what the block does not write just before: the
-    filling block would have overwritten it.
-    """
-    blocks = top.blocks()
-    for each in blocks:
-        if each is spot:
-            continue
-        for region in each.block.reads:
-            if region.buffer is not buffer:
-                continue
-            place = common_place(spot, each)
-            known = outside_analyzer(analyzer, place)
-            after = blocks.index(each) > blocks.index(spot)
-            if not after or not is_covered(each, region, [spot], place, known):
-                raise Refused(
-                    f"the block {each.name!r} reads elements of {buffer.name!r} that "
-                    f"{spot.name!r} does not write in the same iteration",
-                    each,
-                )
 
 
 def _alone(spot: Spot, loops: Sequence[Spot]) -> list[For]:

@@ -20,9 +20,9 @@ from pellucid.tir.buffer import Buffer, BufferRegion, MatchBufferRegion
 from pellucid.tir.schedule.bindings import bind_loops
 from pellucid.tir.schedule.cover import (
     Sets,
+    by_common_place,
     certain_ranges,
     certain_region,
-    common_place,
     earlier_writers,
     includes,
     is_covered,
@@ -64,11 +64,22 @@ def written_sets(spot: Spot, buffer: Buffer, place: Spot, analyzer: Analyzer) ->
     if len(regions) != 1:
         raise Refused(f"the block {spot.name!r} writes several regions of {buffer.name!r}", spot)
     possible = possible_region(spot, regions[0], place, analyzer)
-    if not certainly_writes(spot, buffer, possible, place, analyzer):
-        raise Refused(
-            f"it is not known exactly what the block {spot.name!r} writes of {buffer.name!r}", spot
-        )
+    require_exact(spot, buffer, possible, place, analyzer)
     return possible
+
+
+def require_exact(
+    spot: Spot, buffer: Buffer, wanted: Sequence[IntSet], place: Spot, analyzer: Analyzer
+) -> None:
+    """Refuse a block that may leave out some of `wanted` in one iteration of a place."""
+    if not certainly_writes(spot, buffer, wanted, place, analyzer):
+        raise _not_exact(spot, buffer)
+
+
+def _not_exact(spot: Spot, buffer: Buffer) -> Refused:
+    return Refused(
+        f"it is not known exactly what the block {spot.name!r} writes of {buffer.name!r}", spot
+    )
 
 
 def require_defined(spot: Spot, buffer: Buffer, analyzer: Analyzer) -> None:
@@ -101,9 +112,7 @@ def _covers_accesses(
         for each in producers
         if all(stores_all(each.block, r, analyzer) for r in each.block.writes if r.buffer is buffer)
     ]
-    groups: dict[Spot, list[Spot]] = {}
-    for each in exact:
-        groups.setdefault(common_place(each, consumer), []).append(each)
+    groups = by_common_place(exact, consumer)
     return all(
         any(
             is_covered(consumer, region, group, place, outside_analyzer(analyzer, place))
@@ -118,10 +127,7 @@ def require_all_stored(spot: Spot, buffer: Buffer, analyzer: Analyzer) -> None:
     """Refuse a block that may leave out parts of what it declares to write of a buffer."""
     for region in spot.block.writes:
         if region.buffer is buffer and not stores_all(spot.block, region, analyzer):
-            raise Refused(
-                f"it is not known exactly what the block {spot.name!r} writes of {buffer.name!r}",
-                spot,
-            )
+            raise _not_exact(spot, buffer)
 
 
 def stores_all(block: Block, region: BufferRegion, analyzer: Analyzer) -> bool:

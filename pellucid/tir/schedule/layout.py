@@ -22,14 +22,13 @@ from pellucid.tir.schedule.copies import require_plain_access
 from pellucid.tir.schedule.core import ScheduleCore
 from pellucid.tir.schedule.layout_padding import computed_with_padding, filled_afterwards
 from pellucid.tir.schedule.primitive import primitive
-from pellucid.tir.schedule.refusal import Refused
+from pellucid.tir.schedule.refusal import Refused, mismatch_refused
 from pellucid.tir.schedule.regions import BlockRewriter
 from pellucid.tir.schedule.reindex import (
     BufferChoice,
     Layout,
     as_index_map,
     chosen_buffer,
-    index_map_refused,
 )
 from pellucid.tir.schedule.rv import BlockRV
 from pellucid.tir.schedule.tree import Spot
@@ -87,7 +86,7 @@ class LayoutPrimitives(ScheduleCore):
                     index_map, len(target.shape), index_dtype=dtype
                 )
             except TypeMismatchError as error:
-                raise index_map_refused(error) from None
+                raise mismatch_refused(error) from None
             separators = separators or found
         layout = self.in_sizes(as_index_map(index_map, len(target.shape), "int32"))
         self.note(index_map=layout, axis_separators=separators or None)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pellucid.arith.analyzer import Analyzer
+from pellucid.arith.iter_map_terms import is_const
 from pellucid.ir.arithmetic import (
     add,
     cast_to,
@@ -182,17 +183,13 @@ def _extents(spot: Spot, padding: Sequence[int], analyzer: Analyzer) -> list[Pri
     for each, unit in zip(iter_vars, padding, strict=True):
         domain = each.dom
         assert domain is not None
-        if not _is_zero(domain.min):
+        if not is_const(domain.min, 0):
             raise Refused(
                 f"the variable {each.var.name!r} does not start at 0", spot, found=repr(domain.min)
             )
         whole = floordiv(add(domain.extent, unit - 1), unit)
         found.append(domain.extent if unit == 1 else analyzer.simplify(mul(whole, unit)))
     return found
-
-
-def _is_zero(expr: PrimExpr) -> bool:
-    return isinstance(expr, IntImm) and expr.value == 0
 
 
 def _require_neutral(spot: Spot, contraction: _Contraction, sizes: dict[Var, PrimExpr]) -> None:

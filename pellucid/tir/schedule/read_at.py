@@ -25,12 +25,12 @@ from pellucid.tir.schedule.copies import (
 )
 from pellucid.tir.schedule.core import ScheduleCore
 from pellucid.tir.schedule.cover import (
-    is_covered,
     outside_analyzer,
     possible_region,
+    require_written_before,
 )
 from pellucid.tir.schedule.edit import insert, replace, statements
-from pellucid.tir.schedule.exact_writes import certainly_writes, require_defined
+from pellucid.tir.schedule.exact_writes import require_defined, require_exact
 from pellucid.tir.schedule.primitive import primitive
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.rv import BlockRV, BlockToken, LoopRV
@@ -84,8 +84,7 @@ class ReadAtPrimitives(ScheduleCore):
         Conditions: the scope exists; the block is below the loop and is the only one below it that
         touches such a buffer, apart from those that read what it wrote in the same iteration; what
         it writes is known exactly, with the same extent in all iterations; a reduction begins at
-        the beginning of its domain; no use through pointers,
-        views or calls.
+        the beginning of its domain; no use through pointers, views or calls.
         """
         return self._at(loop, block, write_buffer_index, storage_scope, writing=True)
 
@@ -118,8 +117,8 @@ class ReadAtPrimitives(ScheduleCore):
         sets = _touched(touching, buffer, top, analyzer)
         if writing:
             require_begin(spot, self.analyzer(name))
-            _require_written_first(spot, buffer, touching, top, analyzer)
-            _require_exact(spot, buffer, sets, top, analyzer)
+            require_written_before(spot, buffer, touching, self.analyzer(name), top)
+            require_exact(spot, buffer, sets, top, analyzer)
         else:
             for each in touching:
                 require_defined(each, buffer, self.analyzer(name))
@@ -148,33 +147,6 @@ def _touched(blocks: Sequence[Spot], buffer: Buffer, top: Spot, analyzer: Analyz
         if region.buffer is buffer
     ]
     return [hull(axis, analyzer) for axis in zip(*found, strict=True)]
-
-
-def _require_written_first(
-    spot: Spot, buffer: Buffer, touching: Sequence[Spot], top: Spot, analyzer: Analyzer
-) -> None:
-    """Refuse where something reads of the copy what was not written there."""
-    for each in touching:
-        for region in each.block.reads:
-            if region.buffer is not buffer:
-                continue
-            after = touching.index(each) > touching.index(spot)
-            if not after or not is_covered(each, region, [spot], top, analyzer):
-                raise Refused(
-                    f"the block {each.name!r} reads elements of {buffer.name!r} that "
-                    f"{spot.name!r} does not write in the same iteration",
-                    each,
-                )
-
-
-def _require_exact(
-    spot: Spot, buffer: Buffer, sets: Sequence[IntSet], top: Spot, analyzer: Analyzer
-) -> None:
-    if certainly_writes(spot, buffer, sets, top, analyzer):
-        return
-    raise Refused(
-        f"it is not known exactly what the block {spot.name!r} writes of {buffer.name!r}", spot
-    )
 
 
 def _fixed_part(buffer: Buffer, sets: Sequence[IntSet], top: Spot, analyzer: Analyzer) -> Part:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pellucid.support.errors import TypeMismatchError
+
 
 class Refused(Exception):
     """A violated condition, as a clause ("the loop 'i' has annotations"), at some statements."""
@@ -26,6 +28,14 @@ class Refused(Exception):
         self.expected = expected
         self.found = found
         self.cure = cure
+
+
+def mismatch_refused(error: TypeMismatchError) -> Refused:
+    """What is wrong with an argument, as a condition."""
+    text = error.message.rstrip(".")
+    return Refused(
+        text[:1].lower() + text[1:], expected=error.expected, found=error.found, cure=error.cure
+    )
 
 
 class UnknownReference(Refused):

@@ -28,7 +28,7 @@ from pellucid.tir.schedule.cover import require_all_instances
 from pellucid.tir.schedule.edit import insert, replace, statements
 from pellucid.tir.schedule.exact_writes import require_all_stored, require_defined
 from pellucid.tir.schedule.primitive import primitive
-from pellucid.tir.schedule.refusal import Refused
+from pellucid.tir.schedule.refusal import Refused, mismatch_refused
 from pellucid.tir.schedule.regions import buffers_around, with_regions
 from pellucid.tir.schedule.rv import BlockRV, BlockToken
 from pellucid.tir.schedule.scope import reads, require_bijective, scope_of, writers_of
@@ -212,18 +212,10 @@ def as_index_map(mapping: Layout, rank: int, dtype: str) -> IndexMap:
     try:
         found, separators = IndexMap.from_func_with_separators(mapping, rank, index_dtype=dtype)
     except TypeMismatchError as error:
-        raise index_map_refused(error) from None
+        raise mismatch_refused(error) from None
     if separators:
         raise Refused("the index map has axis separators", cure="only transform_layout takes them")
     return found
-
-
-def index_map_refused(error: TypeMismatchError) -> Refused:
-    """What is wrong with a function that was to become an index map."""
-    text = error.message.rstrip(".")
-    return Refused(
-        text[:1].lower() + text[1:], expected=error.expected, found=error.found, cure=error.cure
-    )
 
 
 def chosen_buffer(spot: Spot, choice: Any) -> tuple[Buffer, bool]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pellucid.arith.analyzer import Analyzer
 from pellucid.arith.int_set import IntSet
+from pellucid.arith.iter_map_terms import is_const
 from pellucid.arith.linear_equation import detect_linear_equation
 from pellucid.ir.arithmetic import add, const, floormod, ge, logical_and, logical_or, lt, sub
 from pellucid.ir.prim_expr import PrimExpr
@@ -188,7 +189,7 @@ def _window_along(
         spot,
     )
     movement = _movement(values, var, analyzer)
-    if low is None or movement is None or not _is_zero(loop.loop.min):
+    if low is None or movement is None or not is_const(loop.loop.min, 0):
         raise problem
     step, size = movement
     if not 0 < step < size:
@@ -238,7 +239,3 @@ def _require_own_part(
         loop,
         spot,
     )
-
-
-def _is_zero(expr: PrimExpr) -> bool:
-    return isinstance(expr, IntImm) and expr.value == 0

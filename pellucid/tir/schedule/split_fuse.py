@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from pellucid.arith.analyzer import Analyzer
+from pellucid.arith.iter_map_terms import is_const
 from pellucid.ir.arithmetic import add, cast_to, const, floordiv, floormod, lt, mul
 from pellucid.ir.prim_expr import PrimExpr
 from pellucid.ir.scalar import IntImm, Var
@@ -174,14 +175,10 @@ def _parts(extent: PrimExpr, size: PrimExpr, analyzer: Analyzer) -> PrimExpr:
     """How many parts of a size cover an extent; common factors of the two stay where a rest may be
     left: `(n * 128 + 1023) // 1024`.
     """
-    divides = _is_zero(analyzer.simplify(floormod(extent, size)))
+    divides = is_const(analyzer.simplify(floormod(extent, size)), 0)
     if divides or not isinstance(size, IntImm):
         return analyzer.simplify(ceildiv(extent, size))
     return floordiv(add(extent, const(size.value - 1, size.dtype)), size)
-
-
-def _is_zero(value: PrimExpr) -> bool:
-    return isinstance(value, IntImm) and value.value == 0
 
 
 def _is(value: Any, number: int) -> bool:

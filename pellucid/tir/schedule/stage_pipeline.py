@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pellucid.arith.analyzer import Analyzer
 from pellucid.tir.block import Block
 from pellucid.tir.buffer import Buffer, BufferRegion
-from pellucid.tir.schedule.cover import common_place, is_covered, loops_below, outside_analyzer
+from pellucid.tir.schedule.cover import by_common_place, is_covered, loops_below, outside_analyzer
 from pellucid.tir.schedule.refusal import Refused
 from pellucid.tir.schedule.scope import reads, require_no_loads_outside, writes
 from pellucid.tir.schedule.tree import Spot, inner_statements
@@ -72,9 +72,7 @@ class StagePipelines:
             producers = writers.get(region.buffer)
             if not producers:
                 continue
-            groups: dict[Spot, list[Spot]] = {}
-            for each in producers:
-                groups.setdefault(common_place(each, consumer), []).append(each)
+            groups = by_common_place(producers, consumer)
             if not any(self._covered(consumer, region, g, at) for at, g in groups.items()):
                 return region.buffer
         return None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from pellucid.arith.analyzer import Analyzer
+from pellucid.arith.iter_map_terms import is_const
 from pellucid.ir import arithmetic
 from pellucid.ir.arithmetic import add, cast_to, const, match_types, sub
 from pellucid.ir.dtype import DataType
@@ -370,10 +371,6 @@ def _moved(
     extra = len(begin) - len(region.region)
     ranges = [Range(min=low, extent=const(1, low.dtype)) for low in begin[:extra]]
     for low, each in zip(begin[extra:], region.region, strict=True):
-        start = low if _is_zero(each.min) else add(low, cast_to(low.dtype, each.min))
+        start = low if is_const(each.min, 0) else add(low, cast_to(low.dtype, each.min))
         ranges.append(Range(min=start, extent=_as(each.extent, low.dtype)))
     return BufferRegion(buffer, ranges)
-
-
-def _is_zero(expr: PrimExpr) -> bool:
-    return isinstance(expr, IntImm) and expr.value == 0
